@@ -1,0 +1,1 @@
+//! The assembly: the whole stack on one screen.

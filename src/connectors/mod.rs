@@ -1,0 +1,1 @@
+//! Connectors: payment rails behind one handle.

@@ -1,0 +1,1 @@
+//! The one HTTP client: sockets, TLS and their deadlines, for providers and payment rails alike.

@@ -1,0 +1,1 @@
+//! Limits: how much a merchant may use, counted in this process.

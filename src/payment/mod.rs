@@ -1,0 +1,9 @@
+//! A payment in our own words: what was agreed ([`terms`]), where it stands ([`state`]), what the merchant vouches for ([`context`]),
+//! and which function of a model asks for it ([`function`]).
+
+pub mod context;
+pub mod function;
+pub mod record;
+pub mod schedule;
+pub mod state;
+pub mod terms;

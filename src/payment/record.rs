@@ -1,0 +1,90 @@
+//! A payment as the ledger keeps it, and what is needed to open one.
+
+use super::state::State;
+use super::terms::{AmountSource, DecidedBy, Terms};
+use crate::clock::UnixMs;
+use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId, RequestId};
+
+/// Which payment a request means: what makes two requests the same payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The caller named it: `payment.idempotency_key` or the `Idempotency-Key` header.
+    Named(IdempotencyKey),
+    /// Nobody named it: the same request of the same merchant within [`Identity::WINDOW_MS`] is the same payment.
+    Derived,
+}
+
+impl Identity {
+    /// How long a request without an idempotency key is taken for a repetition of its equal, counted from the first.
+    pub const WINDOW_MS: i64 = 10 * 60 * 1_000;
+}
+
+/// What is written before the first byte leaves for the payment side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPayment {
+    /// Whose payment.
+    pub merchant: MerchantId,
+    /// What makes it the same as another.
+    pub identity: Identity,
+    /// The request that asked for it.
+    pub fingerprint: Fingerprint,
+    /// For the log and the audit trail.
+    pub request_id: RequestId,
+    /// What the payer will be asked to agree to.
+    pub terms: Terms,
+    /// Where the amount came from.
+    pub amount_source: AmountSource,
+    /// Who determined the order.
+    pub decided_by: DecidedBy,
+    /// The model that proposed it, as its provider names it; `None` without a model.
+    pub model_version: Option<String>,
+    /// The merchant's order number, if it gave one.
+    pub order_id: Option<String>,
+}
+
+/// A payment, as the ledger has it at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// Its public name.
+    pub id: PaymentId,
+    /// Whose it is.
+    pub merchant: MerchantId,
+    /// The key it exists once under.
+    pub key: IdempotencyKey,
+    /// The request that asked for it first.
+    pub fingerprint: Fingerprint,
+    /// Its number at the payment side.
+    pub out_trade_no: OutTradeNo,
+    /// What the payer is asked to agree to.
+    pub terms: Terms,
+    /// Where the amount came from.
+    pub amount_source: AmountSource,
+    /// Who determined the order.
+    pub decided_by: DecidedBy,
+    /// The model that proposed it.
+    pub model_version: Option<String>,
+    /// The merchant's order number.
+    pub order_id: Option<String>,
+    /// Where it stands.
+    pub state: State,
+    /// Counts its moves; compare-and-set compares it.
+    pub version: i64,
+    /// The exact bytes of the order sent to the payment side, frozen before the first sending (invariant M3).
+    pub order_body: Vec<u8>,
+    /// The QR code's text, once the order exists.
+    pub code_url: Option<String>,
+    /// WeChat Pay's number of the transaction, once paid.
+    pub transaction_id: Option<String>,
+    /// RFC 3339 time of payment as the payment side states it, once paid.
+    pub success_time: Option<String>,
+    /// Why it failed or is unknown; for the operator.
+    pub reason: Option<String>,
+    /// When it was recorded.
+    pub created: UnixMs,
+    /// When it last moved.
+    pub updated: UnixMs,
+    /// How often the payment side has been asked about it.
+    pub checks: u32,
+    /// When to ask next; `None` when nothing more is expected.
+    pub next_check: Option<UnixMs>,
+}

@@ -1,0 +1,85 @@
+//! Terms: what the payer is asked to agree to. Frozen when a payment is recorded; never read again from a model's text.
+
+use crate::money::Money;
+
+/// How the payer pays. Further trade types arrive with their connectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// WeChat Pay Native: the payer scans a QR code.
+    WechatNative,
+}
+
+impl Method {
+    /// The name in `routes.toml`, in payment objects and in the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WechatNative => "wechat_native",
+        }
+    }
+
+    /// Reads a name; `None` if there is no such method.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "wechat_native" => Some(Self::WechatNative),
+            _ => None,
+        }
+    }
+}
+
+/// Where an amount came from. Only these sources can pay; a number out of a model's head or a tool's text has no variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AmountSource {
+    /// The merchant's own structured order in the request.
+    MerchantOrder,
+    /// The user's own words, read again by fengate.
+    UserWords,
+}
+
+impl AmountSource {
+    /// The word kept in the audit trail.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MerchantOrder => "merchant_order",
+            Self::UserWords => "user_words",
+        }
+    }
+}
+
+/// Who determined the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DecidedBy {
+    /// A model's function call, checked by code.
+    Model,
+    /// The trusted context alone, without a model (the spike rule).
+    Rules,
+}
+
+impl DecidedBy {
+    /// The word in payment objects, metrics and the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Rules => "rules",
+        }
+    }
+
+    /// Reads that word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "model" => Some(Self::Model),
+            "rules" => Some(Self::Rules),
+            _ => None,
+        }
+    }
+}
+
+/// What the payer is asked to agree to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What is charged, all lines together.
+    pub amount: Money,
+    /// What the payer reads in WeChat: 1 to 127 characters.
+    pub description: String,
+    /// How it is paid.
+    pub method: Method,
+}

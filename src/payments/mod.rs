@@ -1,0 +1,1 @@
+//! A payment's life: from a model's words to settled money.

@@ -1,0 +1,1 @@
+//! Providers: the tower Service at the end of a lane.

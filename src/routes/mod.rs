@@ -1,0 +1,1 @@
+//! What routes.toml says: as written, then checked, then valid by construction.

@@ -1,0 +1,1 @@
+//! Bytes to words and back, one module per dialect. Pure.
