@@ -14,7 +14,7 @@
 //! | 3 outlets | [`providers`] [`connectors`] | the formats and errors of model providers and payment rails |
 //! | 2 means | [`ledger`] [`limits`] [`dial`] | SQLite, counters, sockets |
 //! | 1 forms | [`wire`] [`routes`] [`pipeline`] | bytes to words and back |
-//! | 0 words | [`ids`] [`money`] [`clock`] [`tasks`] [`metrics`] < [`refusal`] < [`merchant`] < [`payment`] < [`chat`] | nothing of ours; no serde: a word is not a wire format |
+//! | 0 words | [`ids`] [`money`] [`clock`] [`language`] [`tasks`] [`metrics`] < [`refusal`] < [`merchant`] < [`payment`] < [`chat`] | nothing of ours; no serde: a word is not a wire format |
 //!
 //! Start reading at [`app`], which shows the whole stack on one screen.
 
@@ -26,6 +26,7 @@ pub mod connectors;
 pub mod dial;
 pub mod edge;
 pub mod ids;
+pub mod language;
 pub mod ledger;
 pub mod limits;
 pub mod merchant;

@@ -80,9 +80,9 @@ pub struct Refusal {
     /// One or two sentences for the caller: what is wrong and what to do next.
     pub message: Cow<'static, str>,
     /// The field at fault, as OpenAI's `param`.
-    pub param: Option<String>,
+    pub param: Option<Box<str>>,
     /// What only the operator may read. Never a secret, never a user's words.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
     /// An order may exist because of this request: a client that retries by itself must not.
     pub order_may_exist: bool,
 }
@@ -94,18 +94,18 @@ impl Refusal {
     }
 
     /// A fault of fengate's own; the caller learns no more than that.
-    pub fn internal(detail: impl Into<String>) -> Self {
+    pub fn internal(detail: impl Into<Box<str>>) -> Self {
         Self::new(Kind::Internal, "internal_error", "fengate failed to handle this request; the operator's log says why.").detail(detail)
     }
 
     /// Adds what only the log may say.
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+    pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
     /// Names the field at fault.
-    pub fn param(mut self, param: impl Into<String>) -> Self {
+    pub fn param(mut self, param: impl Into<Box<str>>) -> Self {
         self.param = Some(param.into());
         self
     }

@@ -8,10 +8,12 @@ use tokio::time::Instant;
 
 use super::request::ChatRequest;
 use crate::ids::{Fingerprint, RequestId};
+use crate::language::Language;
 use crate::merchant::Merchant;
 use crate::payment::context::PaymentContext;
 use crate::payment::function::PaymentFunction;
 use crate::payment::record::Identity;
+use crate::payment::terms::Terms;
 
 /// One question. Cannot be built without a merchant: whoever holds one has been identified.
 #[derive(Clone, Debug)]
@@ -43,6 +45,11 @@ pub struct PaymentPart {
     pub user_words: Vec<String>,
     /// What makes a repetition the same payment.
     pub identity: Identity,
+    /// The key came as an `Idempotency-Key` header: it names the request, so another body under it is a mistake. A key in the
+    /// `payment` object names the cart, and a conversation about one cart goes on.
+    pub key_names_request: bool,
+    /// The order, where the trusted context determines it fully and the user plainly asks to pay it: what may go on without a model.
+    pub determined: Option<Terms>,
     /// Which request this is.
     pub fingerprint: Fingerprint,
     /// The caller's language.
@@ -56,15 +63,6 @@ pub enum Path {
     Model,
     /// Inference was refused: only what the trusted context determines may go on.
     Classic,
-}
-
-/// A language fengate speaks to people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Language {
-    /// Chinese (simplified).
-    Zh,
-    /// English.
-    En,
 }
 
 /// How long providers and payment rails kept a call waiting: total time less this is fengate's own overhead.

@@ -27,6 +27,8 @@ pub struct WholeReply {
     pub body: WholeBody,
     /// The tool calls of the (first) choice.
     pub calls: Vec<ToolCall>,
+    /// Why the model stopped (first choice); `length` means that its calls may be cut off.
+    pub finish: Option<String>,
     /// What was used, all turns together.
     pub usage: Option<Usage>,
     /// Payments made or found while answering, for the `payments` array.

@@ -7,3 +7,4 @@ pub mod record;
 pub mod schedule;
 pub mod state;
 pub mod terms;
+pub mod words;

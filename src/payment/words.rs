@@ -1,0 +1,48 @@
+//! Sentences about a payment, in the caller's language. Written from ledger facts by template, never by a model.
+
+use super::record::Payment;
+use super::state::State;
+use crate::language::Language;
+
+/// What a person is told about a payment: the amount, what it is for, and how it stands.
+pub fn facts(payment: &Payment, page: &str, language: Language) -> String {
+    let (amount, what) = (payment.terms.amount.major(), &payment.terms.description);
+    match language {
+        Language::Zh => format!("订单“{what}”，金额¥{amount}：{} {page}", standing(payment.state, language)),
+        Language::En => format!("The order for {what}, CNY {amount}: {} {page}", standing(payment.state, language)),
+    }
+}
+
+/// How a payment stands, as a sentence.
+pub fn standing(state: State, language: Language) -> &'static str {
+    match (state, language) {
+        (State::Created, Language::Zh) => "正在创建，请稍候查看。",
+        (State::Created, Language::En) => "it is being prepared; please look again in a moment.",
+        (State::Unknown, Language::Zh) => "正在向微信支付确认，请勿重复付款，请稍候查看。",
+        (State::Unknown, Language::En) => "it is being confirmed with WeChat Pay; please do not pay twice, look again in a moment.",
+        (State::AwaitingUser, Language::Zh) => "请用微信扫码支付。",
+        (State::AwaitingUser, Language::En) => "please scan the code with WeChat to pay.",
+        (State::Paid, Language::Zh) => "已支付。",
+        (State::Paid, Language::En) => "it is paid.",
+        (State::Closed, Language::Zh) => "订单已关闭，未付款。",
+        (State::Closed, Language::En) => "it was closed and nothing was paid.",
+        (State::Failed, Language::Zh) => "未能创建，没有扣款。",
+        (State::Failed, Language::En) => "it could not be created and nothing was paid.",
+    }
+}
+
+/// Said when a model's payment call arrived cut off.
+pub fn cut_off(language: Language) -> &'static str {
+    match language {
+        Language::Zh => "付款请求不完整，没有发起任何付款，请再试一次。",
+        Language::En => "The payment request was cut off. Nothing was paid; please try again.",
+    }
+}
+
+/// Said when a model kept calling payment functions without coming to an answer.
+pub fn no_answer(language: Language) -> &'static str {
+    match language {
+        Language::Zh => "模型没有给出答复，没有发起新的付款，请再试一次。",
+        Language::En => "The model did not come to an answer. Nothing more was paid; please try again.",
+    }
+}

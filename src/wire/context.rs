@@ -1,0 +1,156 @@
+//! The `payment` object of a request: the merchant's word about an order. Read strictly: a mistyped field is an error, not a silence.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::ids::IdempotencyKey;
+use crate::money::{Currency, Money};
+use crate::payment::context::{Item, Order, PaymentContext};
+use crate::refusal::{Kind, Refusal};
+
+/// Longest `idempotency_key`, order id and description, in characters.
+const TEXT_CHARS_MAX: usize = 255;
+
+/// Most items of one order.
+const ITEMS_MAX: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextFields<'a> {
+    #[serde(default)]
+    idempotency_key: Option<String>,
+    #[serde(default)]
+    order: Option<OrderFields>,
+    #[serde(default)]
+    verified_2fa: bool,
+    /// Who pays: for trade types that need an openid. Accepted so that one integration serves them all; nothing of it reaches a model.
+    #[serde(default, borrow, rename = "payer")]
+    _payer: Option<&'a RawValue>,
+    /// Past orders, for "the same as Tuesday".
+    #[serde(default, borrow, rename = "orders")]
+    _orders: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderFields {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    items: Vec<ItemFields>,
+    #[serde(default)]
+    amount: Option<AmountFields>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ItemFields {
+    description: String,
+    #[serde(default = "one")]
+    quantity: u32,
+    unit_amount: i64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AmountFields {
+    total: i64,
+    #[serde(default)]
+    currency: Option<String>,
+}
+
+/// Reads the `payment` object.
+pub fn read(json: &[u8]) -> Result<PaymentContext, Refusal> {
+    let fields: ContextFields<'_> = serde_json::from_slice(json).map_err(|e| bad("payment", e.to_string()))?;
+    let key = fields.idempotency_key.map(|key| short("payment.idempotency_key", key)).transpose()?;
+    Ok(PaymentContext {
+        idempotency_key: key.map(IdempotencyKey::new),
+        order: fields.order.map(order).transpose()?,
+        verified_2fa: fields.verified_2fa,
+    })
+}
+
+fn order(fields: OrderFields) -> Result<Order, Refusal> {
+    if fields.items.len() > ITEMS_MAX {
+        return Err(bad("payment.order.items", format!("more than {ITEMS_MAX} items")));
+    }
+    let amount = fields.amount.map(amount).transpose()?;
+    Ok(Order {
+        id: fields.id.map(|id| short("payment.order.id", id)).transpose()?,
+        description: fields.description.map(|text| short("payment.order.description", text)).transpose()?,
+        amount,
+        items: fields.items.into_iter().map(item).collect::<Result<_, _>>()?,
+    })
+}
+
+fn amount(fields: AmountFields) -> Result<Money, Refusal> {
+    let code = fields.currency.as_deref().unwrap_or("CNY");
+    if Currency::from_code(code).is_none() {
+        return Err(bad("payment.order.amount.currency", format!("`{code}` cannot be charged here; WeChat Pay orders are in CNY")));
+    }
+    Money::fen(fields.total).map_err(|e| bad("payment.order.amount.total", e.to_string()))
+}
+
+fn item(fields: ItemFields) -> Result<Item, Refusal> {
+    let unit_amount = Money::fen(fields.unit_amount).map_err(|e| bad("payment.order.items.unit_amount", e.to_string()))?;
+    if fields.quantity == 0 {
+        return Err(bad("payment.order.items.quantity", "a quantity is at least 1"));
+    }
+    Ok(Item { description: short("payment.order.items.description", fields.description)?, quantity: fields.quantity, unit_amount })
+}
+
+fn short(param: &str, text: String) -> Result<String, Refusal> {
+    let chars = text.chars().count();
+    if chars == 0 || chars > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+        return Err(bad(param, format!("1 to {TEXT_CHARS_MAX} characters and no control characters, please")));
+    }
+    Ok(text)
+}
+
+fn bad(param: &str, what: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Kind::BadRequest, "invalid_payment", format!("The `payment` object cannot be used: {param}: {what}.")).param(param)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_object_is_read() {
+        let json = br#"{"idempotency_key":"cart-77","verified_2fa":false,
+            "order":{"id":"SO-1001","description":"blue sneakers","items":[{"description":"blue sneakers","quantity":1,"unit_amount":12900}],"amount":{"total":12900,"currency":"CNY"}},
+            "payer":{"id":"u-1","openid":"o1","default_method":"wechat_native","points":1200},
+            "orders":[{"id":"SO-0990","placed":"2026-05-19","description":"spicy noodles","amount":{"total":2800,"currency":"CNY"},"state":"paid"}]}"#;
+        let context = read(json).expect("reads");
+        let order = context.order.expect("an order");
+        assert_eq!(order.amount.map(Money::minor), Some(12_900));
+        assert_eq!(order.title().as_deref(), Some("blue sneakers"));
+    }
+
+    #[test]
+    fn hostile_amounts_and_mistyped_fields_are_refused_with_their_path() {
+        for (json, says) in [
+            (r#"{"order":{"amount":{"total":0}}}"#, "amount.total"),
+            (r#"{"order":{"amount":{"total":-1}}}"#, "amount.total"),
+            (r#"{"order":{"amount":{"total":129.0}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":1e3}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":"100"}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":99999999999999999999}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":1,"total":2}}}"#, "duplicate"),
+            (r#"{"order":{"amount":{"total":100,"currency":"USD"}}}"#, "currency"),
+            (r#"{"order":{"ammount":{"total":100}}}"#, "ammount"),
+            (r#"{"order":{"items":[{"description":"x","quantity":0,"unit_amount":1}]}}"#, "quantity"),
+            (r#"{"idempotency_key":""}"#, "idempotency_key"),
+        ] {
+            let refusal = read(json.as_bytes()).expect_err(json);
+            assert_eq!(refusal.kind, Kind::BadRequest);
+            assert!(refusal.message.contains(says), "{json}: {}", refusal.message);
+        }
+    }
+}

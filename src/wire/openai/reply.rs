@@ -1,0 +1,159 @@
+//! A whole chat completion and an error of a provider: read leniently, because only their outlines are ours to judge.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::members::Members;
+use crate::chat::reply::{ToolCall, WholeBody, WholeReply};
+use crate::chat::usage::Usage;
+use crate::refusal::{Kind, Refusal};
+
+#[derive(Deserialize)]
+struct ReplyFields<'a> {
+    #[serde(default, borrow)]
+    choices: Option<Vec<ChoiceFields<'a>>>,
+    #[serde(default, borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ChoiceFields<'a> {
+    #[serde(borrow)]
+    message: &'a RawValue,
+    #[serde(default, borrow)]
+    finish_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct MessageFields {
+    #[serde(default)]
+    tool_calls: Option<Vec<CallFields>>,
+}
+
+#[derive(Deserialize)]
+struct CallFields {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    function: Option<FunctionFields>,
+}
+
+#[derive(Deserialize)]
+struct FunctionFields {
+    name: String,
+    #[serde(default)]
+    arguments: Option<String>,
+}
+
+/// Reads a provider's whole answer. HTML, an `error` under status 200, an answer without a choice: all are no answer.
+pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusal> {
+    let text = std::str::from_utf8(&bytes).map_err(|_| invalid("the answer is not UTF-8"))?;
+    let fields: ReplyFields<'_> = serde_json::from_str(text).map_err(|e| invalid(format!("the answer is not a chat completion: {}", position(&e))))?;
+    if fields.error.is_some_and(|error| error.get() != "null") {
+        return Err(invalid("status 200 with an `error` inside"));
+    }
+    let Some(choice) = fields.choices.as_deref().and_then(<[_]>::first) else {
+        return Err(invalid("an answer without choices"));
+    };
+    let message: MessageFields = serde_json::from_str(choice.message.get()).map_err(|e| invalid(format!("the answer's message: {}", position(&e))))?;
+    let calls = message.tool_calls.unwrap_or_default().into_iter().filter_map(|call| {
+        let function = call.function?;
+        Some(ToolCall { id: call.id.unwrap_or_default(), name: function.name, arguments: function.arguments.unwrap_or_default() })
+    });
+    Ok(WholeReply {
+        headers,
+        calls: calls.collect(),
+        finish: choice.finish_reason.as_deref().map(str::to_owned),
+        usage: fields.usage.and_then(|raw| read_usage(raw.get())),
+        payments: Vec::new(),
+        turns_before: 0,
+        withheld: Vec::new(),
+        body: WholeBody::AsCame { message: bytes.slice_ref(choice.message.get().as_bytes()), bytes: bytes.clone() },
+    })
+}
+
+fn invalid(detail: impl Into<String>) -> Refusal {
+    Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider answered with something that is not a chat completion.").detail(detail)
+}
+
+/// Where an answer stops being JSON, without any of its text: that belongs to the user.
+fn position(error: &serde_json::Error) -> String {
+    format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column())
+}
+
+/// Reads a usage object: counts that are missing, negative or no whole numbers make the whole report unusable, never a wrong sum.
+pub(super) fn read_usage(json: &str) -> Option<Usage> {
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default)]
+        prompt_tokens: u64,
+        #[serde(default)]
+        completion_tokens: u64,
+    }
+    let fields: Fields = serde_json::from_str(json).ok()?;
+    Some(Usage { prompt_tokens: fields.prompt_tokens, completion_tokens: fields.completion_tokens })
+}
+
+/// The assistant's message with the calls of `kept` only: what a client sees of a turn whose payment calls are put off.
+pub fn message_of(message: &str, withheld: &[usize]) -> serde_json::Result<String> {
+    let mut members = Members::read(message)?;
+    let calls: Vec<&RawValue> = members.get("tool_calls").map_or(Ok(Vec::new()), serde_json::from_str)?;
+    let kept: Vec<&str> = calls.iter().enumerate().filter(|(n, _)| !withheld.contains(n)).map(|(_, call)| call.get()).collect();
+    let kept = format!("[{}]", kept.join(","));
+    members.set("tool_calls", kept);
+    Ok(members.write())
+}
+
+/// A provider's answer as the client gets it: the bytes that came, or with the members fengate has something to say about.
+/// `payments` is the JSON text of the `payments` array.
+pub fn finished(reply: &WholeReply, bytes: &Bytes, message: &Bytes, payments: Option<&str>) -> Result<Bytes, Refusal> {
+    if payments.is_none() && reply.turns_before == 0 && reply.withheld.is_empty() {
+        return Ok(bytes.clone());
+    }
+    let lost = |e: serde_json::Error| Refusal::internal(format!("answer lost its JSON: {}", position(&e)));
+    let text = String::from_utf8_lossy(bytes);
+    let mut members = Members::read(&text).map_err(lost)?;
+    if let Some(payments) = payments {
+        members.set("payments", payments);
+    }
+    if reply.turns_before > 0
+        && let Some(usage) = reply.usage
+    {
+        members.set("usage", super::author::usage_json(usage));
+    }
+    if !reply.withheld.is_empty() {
+        let message = message_of(&String::from_utf8_lossy(message), &reply.withheld).map_err(lost)?;
+        let choices = members.get("choices").unwrap_or("[]").to_owned();
+        let mut choices: Vec<Members<'_>> = serde_json::from_str(&choices).map_err(lost)?;
+        if let Some(first) = choices.first_mut() {
+            first.set("message", message);
+        }
+        let choices = format!("[{}]", choices.iter().map(Members::write).collect::<Vec<_>>().join(","));
+        members.set("choices", choices);
+    }
+    Ok(Bytes::from(members.write()))
+}
+
+/// A provider's error, in OpenAI's words.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ErrorBody {
+    /// For the caller, where the fault is the caller's.
+    pub message: Option<String>,
+    /// OpenAI's `code`, a word clients look at (`context_length_exceeded`).
+    pub code: Option<String>,
+    /// The field at fault.
+    pub param: Option<String>,
+}
+
+/// Reads a provider's error body; whatever is not there is `None`.
+pub fn read_error(bytes: &[u8]) -> ErrorBody {
+    let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let text = |key: &str| value.pointer(&format!("/error/{key}")).and_then(serde_json::Value::as_str).map(|text| text.chars().take(2_000).collect());
+    ErrorBody { message: text("message"), code: text("code"), param: text("param") }
+}
