@@ -78,7 +78,7 @@ pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusa
     })
 }
 
-fn invalid(detail: impl Into<String>) -> Refusal {
+fn invalid(detail: impl Into<Box<str>>) -> Refusal {
     Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider answered with something that is not a chat completion.").detail(detail)
 }
 
