@@ -49,6 +49,11 @@ impl Outcome {
             Self::Abandoned => "abandoned",
         }
     }
+
+    /// Reads that word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Complete, Self::Failed, Self::Cut, Self::Abandoned].into_iter().find(|outcome| outcome.name() == name)
+    }
 }
 
 /// One attempt at one provider: exactly one of these exists for each, however it ended.

@@ -43,6 +43,15 @@ impl AmountSource {
             Self::UserWords => "user_words",
         }
     }
+
+    /// Reads that word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "merchant_order" => Some(Self::MerchantOrder),
+            "user_words" => Some(Self::UserWords),
+            _ => None,
+        }
+    }
 }
 
 /// Who determined the order.

@@ -1,0 +1,63 @@
+//! What can go wrong with the ledger, and what a caller hears of it.
+
+use std::path::PathBuf;
+
+use crate::refusal::{Kind, Refusal};
+
+/// Why the ledger did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file cannot be opened or is not a ledger.
+    #[error("the ledger {path} cannot be opened: {why}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite or the system said.
+        why: String,
+    },
+    /// Another process has it.
+    #[error("the ledger {0} is in use by another fengate; stop that one, or give this one its own [ledger] url")]
+    InUse(PathBuf),
+    /// It was written by a newer fengate.
+    #[error("the ledger {path} is of version {found}, this fengate knows versions up to {known}; use the fengate that wrote it")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// More changes wait than the queue holds.
+    #[error("the ledger cannot keep up: too many changes wait")]
+    Busy,
+    /// A statement or a commit failed.
+    #[error("the ledger failed: {0}")]
+    Storage(String),
+    /// A commit failed before: what is on disk is uncertain until a restart reads it again.
+    #[error("the ledger failed to commit earlier and takes nothing more until fengate is restarted")]
+    Failed,
+    /// The ledger has been closed.
+    #[error("the ledger is closed")]
+    Closed,
+    /// A row cannot be read as what it should be.
+    #[error("the ledger holds a row that cannot be understood: {0}")]
+    Corrupt(String),
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        Self::new(
+            Kind::LedgerUnavailable,
+            "ledger_unavailable",
+            "fengate's ledger cannot be used at the moment; no payment was made. Try again shortly.",
+        )
+        .detail(error.to_string())
+    }
+}

@@ -1,0 +1,188 @@
+//! The ledger against a real file: once under an identity, moved once, durable before anybody hears of it.
+
+use std::path::Path;
+
+use super::*;
+use crate::chat::usage::{Outcome, Usage};
+use crate::money::Money;
+use crate::payment::record::Identity;
+use crate::payment::state::State;
+use crate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
+
+fn open(dir: &Path, clock: &Clock) -> Ledger {
+    let url = format!("sqlite:{}", dir.join("ledger.db").display());
+    Ledger::open(&url, clock.clone(), Metrics::new().expect("metrics")).expect("opens")
+}
+
+fn clock() -> Clock {
+    Clock::standing_at(UnixMs(1_790_000_000_000))
+}
+
+fn new_payment(identity: Identity, request: &str) -> NewPayment {
+    NewPayment {
+        merchant: MerchantId::new("demo"),
+        identity,
+        fingerprint: Fingerprint::of(&[request.as_bytes()]),
+        request_id: RequestId::random(),
+        terms: Terms { amount: Money::fen(12_900).expect("an amount"), description: "blue sneakers".to_owned(), method: Method::WechatNative },
+        amount_source: AmountSource::MerchantOrder,
+        decided_by: DecidedBy::Model,
+        model_version: Some("base".to_owned()),
+        order_id: Some("SO-1001".to_owned()),
+    }
+}
+
+async fn record(ledger: &Ledger, identity: Identity, request: &str) -> Opened {
+    let body: OrderBody = Box::new(|number, _| number.as_str().as_bytes().to_vec());
+    ledger.open_payment(new_payment(identity, request), body).await.expect("recorded")
+}
+
+fn payment(opened: Opened) -> Payment {
+    match opened {
+        Opened::New(payment) | Opened::Existing(payment) => payment,
+    }
+}
+
+fn paid() -> Event {
+    Event::Paid { transaction_id: "42".to_owned(), success_time: "2026-01-01T08:00:00+08:00".to_owned() }
+}
+
+#[tokio::test]
+async fn a_name_exists_once_and_survives_a_restart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clock = clock();
+    let ledger = open(dir.path(), &clock);
+    let cart = Identity::Named(IdempotencyKey::new("cart-77"));
+    let first = record(&ledger, cart.clone(), "a").await;
+    assert!(matches!(first, Opened::New(_)));
+    let first = payment(first);
+    assert_eq!(first.order_body, first.out_trade_no.as_str().as_bytes());
+    ledger.close().await.expect("closes");
+    let ledger = open(dir.path(), &clock);
+    assert_eq!(record(&ledger, cart, "b").await, Opened::Existing(first.clone()));
+    assert_eq!(ledger.payment(&first.id).await.expect("reads"), Some(first));
+}
+
+#[tokio::test]
+async fn an_equal_request_is_the_same_payment_for_ten_minutes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clock = clock();
+    let ledger = open(dir.path(), &clock);
+    let first = payment(record(&ledger, Identity::Derived, "a").await);
+    clock.advance_ms(Identity::WINDOW_MS - 1);
+    assert_eq!(payment(record(&ledger, Identity::Derived, "a").await).id, first.id);
+    assert_ne!(payment(record(&ledger, Identity::Derived, "b").await).id, first.id);
+    clock.advance_ms(1);
+    let later = payment(record(&ledger, Identity::Derived, "a").await);
+    assert_ne!(later.out_trade_no, first.out_trade_no);
+}
+
+#[tokio::test]
+async fn a_hundred_at_once_record_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let all = (0..100).map(|_| record(&ledger, Identity::Derived, "a"));
+    let opened = futures_util::future::join_all(all).await;
+    assert_eq!(opened.iter().filter(|opened| matches!(opened, Opened::New(_))).count(), 1);
+}
+
+#[tokio::test]
+async fn moves_are_audited_and_ends_stay() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let mut changes = ledger.changes();
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    let ordered = Event::Ordered { code_url: "weixin://x".to_owned() };
+    ledger.apply(&id, ordered.clone(), Cause::of("create_answer")).await.expect("applies");
+    let applied = ledger.apply(&id, paid(), Cause::of("notice").referring_to("n-1")).await.expect("applies");
+    assert_eq!((applied.step, applied.payment.state), (Step::To(State::Paid), State::Paid));
+    assert_eq!(applied.payment.code_url.as_deref(), Some("weixin://x"));
+    assert_eq!(ledger.apply(&id, paid(), Cause::of("notice")).await.expect("applies").step, Step::Known);
+    assert_eq!(ledger.apply(&id, Event::Closed, Cause::of("query")).await.expect("applies").step, Step::Contradicts);
+    let trail = ledger.audit_trail(&id).await.expect("reads");
+    let kinds: Vec<&str> = trail.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["recorded", "moved", "moved", "contradiction"]);
+    assert_eq!(trail[2].refers.as_deref(), Some("n-1"));
+    for _ in 0..3 {
+        assert_eq!(changes.recv().await.expect("a report"), id);
+    }
+}
+
+#[tokio::test]
+async fn the_database_itself_refuses_to_forget() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    ledger.apply(&id, paid(), Cause::of("notice")).await.expect("applies");
+    let other = Connection::open(dir.path().join("ledger.db")).expect("opens");
+    for sql in [
+        "DELETE FROM payment",
+        "UPDATE payment SET amount_minor = 1",
+        "UPDATE payment SET state = 'closed'",
+        "DELETE FROM audit",
+        "UPDATE audit SET kind = 'x'",
+    ] {
+        assert!(other.execute(sql, []).is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_fails_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let nobody = PaymentId::random();
+    let (failed, opened) = tokio::join!(ledger.apply(&nobody, paid(), Cause::of("notice")), record(&ledger, Identity::Derived, "a"));
+    assert!(failed.is_err());
+    assert!(matches!(opened, Opened::New(_)));
+    assert!(ledger.ping().await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_open_comes_due() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clock = clock();
+    let ledger = open(dir.path(), &clock);
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    assert!(ledger.due(clock.now(), 10).await.expect("reads").is_empty());
+    ledger.apply(&id, Event::OutcomeUnknown { why: "timeout".to_owned() }, Cause::of("create_answer")).await.expect("applies");
+    clock.advance_ms(1_000);
+    assert_eq!(ledger.due(clock.now(), 10).await.expect("reads").len(), 1);
+    assert!(ledger.open_counts().await.expect("reads").oldest_unknown.is_some());
+    ledger.checked(&id).await.expect("written");
+    assert!(ledger.due(clock.now(), 10).await.expect("reads").is_empty(), "asked a moment ago");
+    clock.advance_ms(2_000);
+    assert_eq!(ledger.due(clock.now(), 10).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn one_process_at_a_time() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let url = format!("sqlite:{}", dir.path().join("ledger.db").display());
+    let second = Ledger::open(&url, clock(), Metrics::new().expect("metrics"));
+    assert!(matches!(second, Err(LedgerError::InUse(_))));
+    ledger.close().await.expect("closes");
+    assert!(matches!(ledger.checked(&PaymentId::random()).await, Err(LedgerError::Closed)));
+}
+
+#[tokio::test]
+async fn usage_is_kept_by_the_time_the_ledger_closes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let clock = clock();
+    let ledger = open(dir.path(), &clock);
+    let record = UsageRecord {
+        request_id: RequestId::random(),
+        merchant: MerchantId::new("demo"),
+        provider: "sandbox".to_owned(),
+        model: "base".to_owned(),
+        stream: true,
+        outcome: Outcome::Cut,
+        usage: Some(Usage { prompt_tokens: 3, completion_tokens: u64::MAX }),
+        duration_ms: 7,
+    };
+    ledger.record_usage(record.clone());
+    ledger.close().await.expect("closes");
+    let kept = open(dir.path(), &clock).usage_of(&record.request_id).await.expect("reads");
+    assert_eq!(kept.len(), 1);
+    assert_eq!((kept[0].outcome, kept[0].usage.map(|usage| usage.prompt_tokens)), (Outcome::Cut, Some(3)));
+}

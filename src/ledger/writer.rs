@@ -1,0 +1,181 @@
+//! The writer: one thread owns the writing connection. Changes that wait together are made durable by one commit (group commit): each
+//! stands in a savepoint of its own, so that one that fails takes no other with it; nobody hears of a change before the disk has it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use super::error::LedgerError;
+use super::usage;
+use crate::chat::usage::UsageRecord;
+use crate::clock::UnixMs;
+use crate::metrics::{Metrics, seconds};
+
+/// Most changes in one commit: keeps the wait of the first bounded.
+const GROUP_MAX: usize = 256;
+
+/// How long a usage record may wait for company before it is committed by itself. Losing this much in a crash loses no money.
+const USAGE_WAIT: Duration = Duration::from_millis(200);
+
+/// Tells the caller of a change how it ended; called after the commit.
+pub(super) type Finish = Box<dyn FnOnce(Result<(), LedgerError>) + Send>;
+
+/// A change: runs inside the transaction, or learns why there is none; gives back whom to tell.
+pub(super) type Change = Box<dyn FnOnce(Result<&Connection, LedgerError>) -> Finish + Send>;
+
+/// What the writer is asked.
+pub(super) enum Work {
+    /// A change whose caller waits.
+    Change(Change, Instant),
+    /// A usage record nobody waits for.
+    Usage(UsageRecord, UnixMs),
+    /// Commit what is there and end.
+    Close(Finish),
+}
+
+/// The writing thread.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) work: Receiver<Work>,
+    /// Set after a failed commit, for good.
+    pub(super) failed: Arc<AtomicBool>,
+    pub(super) metrics: Metrics,
+}
+
+/// What goes into one commit.
+#[derive(Default)]
+struct Group {
+    changes: Vec<(Change, Instant)>,
+    usage: Vec<(UsageRecord, UnixMs)>,
+    usage_since: Option<Instant>,
+    close: Option<Finish>,
+}
+
+impl Group {
+    fn add(&mut self, work: Work) {
+        match work {
+            Work::Change(change, asked) => self.changes.push((change, asked)),
+            Work::Usage(record, at) => {
+                self.usage.push((record, at));
+                self.usage_since.get_or_insert_with(Instant::now);
+            }
+            Work::Close(finish) => self.close = Some(finish),
+        }
+    }
+
+    fn must_commit(&self) -> bool {
+        !self.changes.is_empty()
+            || self.close.is_some()
+            || self.usage.len() >= GROUP_MAX
+            || self.usage_since.is_some_and(|since| since.elapsed() >= USAGE_WAIT)
+    }
+}
+
+impl Writer {
+    /// Works until it is told to close, or every handle is gone.
+    pub(super) fn run(mut self) {
+        let mut group = Group::default();
+        loop {
+            let more = self.gather(&mut group);
+            if group.must_commit() || !more {
+                let mut done = std::mem::take(&mut group);
+                let close = done.close.take();
+                self.commit(done);
+                if let Some(finish) = close {
+                    // The last word: fold the log into the file, so that a copy of the one file is whole.
+                    let folded = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+                    return finish(folded.map_err(Into::into));
+                }
+                if !more {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for work and takes what else is there; false when nobody can send any more.
+    fn gather(&self, group: &mut Group) -> bool {
+        let first = match group.usage_since {
+            None => self.work.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(since) => self.work.recv_timeout(USAGE_WAIT.saturating_sub(since.elapsed())),
+        };
+        match first {
+            Ok(work) => group.add(work),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        while group.changes.len() < GROUP_MAX
+            && group.usage.len() < GROUP_MAX
+            && let Ok(work) = self.work.try_recv()
+        {
+            group.add(work);
+        }
+        true
+    }
+
+    fn commit(&mut self, group: Group) {
+        if group.changes.is_empty() && group.usage.is_empty() {
+            return;
+        }
+        let count = group.changes.len();
+        let asked: Vec<Instant> = group.changes.iter().map(|(_, asked)| *asked).collect();
+        let (finishes, outcome) = self.transact(group);
+        if matches!(outcome, Err(LedgerError::Storage(_))) {
+            // What the disk holds after a failed commit is anybody's guess: no money moves on a guess.
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        self.metrics.ledger_group.observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        for asked in asked {
+            self.metrics.ledger_commit_seconds.with_label_values(&["change"]).observe(seconds(asked.elapsed()));
+        }
+        for finish in finishes {
+            finish(outcome.clone());
+        }
+    }
+
+    fn transact(&mut self, group: Group) -> (Vec<Finish>, Result<(), LedgerError>) {
+        if self.failed.load(Ordering::SeqCst) {
+            return refused(group, LedgerError::Failed);
+        }
+        if let Err(e) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+            return refused(group, e.into());
+        }
+        let finishes = group.changes.into_iter().map(|(change, _)| change(Ok(&self.connection))).collect();
+        for (record, at) in &group.usage {
+            if let Err(e) = usage::insert(&self.connection, record, *at) {
+                self.metrics.usage_dropped.with_label_values(&["storage"]).inc();
+                tracing::error!(error = %e, "a usage record could not be written");
+            }
+        }
+        let outcome = self.connection.execute_batch("COMMIT").map_err(LedgerError::from);
+        if outcome.is_err() && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        (finishes, outcome)
+    }
+}
+
+/// Nothing of the group is run; everybody is told why.
+fn refused(group: Group, why: LedgerError) -> (Vec<Finish>, Result<(), LedgerError>) {
+    (group.changes.into_iter().map(|(change, _)| change(Err(why.clone()))).collect(), Err(why))
+}
+
+/// Runs `change` in a savepoint: it is undone alone if it fails.
+pub(super) fn in_savepoint<T>(connection: &Connection, change: impl FnOnce(&Connection) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    connection.execute_batch("SAVEPOINT one")?;
+    let outcome = change(connection);
+    match outcome {
+        Ok(value) => {
+            connection.execute_batch("RELEASE one")?;
+            Ok(value)
+        }
+        Err(e) => {
+            connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
+            Err(e)
+        }
+    }
+}
