@@ -1,0 +1,77 @@
+//! Unseals what WeChat Pay seals with a merchant's APIv3 key: AEAD_AES_256_GCM, the tag at the end of the ciphertext.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+/// A merchant's APIv3 key: 32 characters, used as they are.
+pub(super) struct Apiv3Key(LessSafeKey);
+
+/// Something sealed, as certificates and notices carry it.
+#[derive(Deserialize)]
+pub(super) struct Sealed {
+    algorithm: String,
+    nonce: String,
+    #[serde(default)]
+    associated_data: Option<String>,
+    ciphertext: String,
+}
+
+impl Apiv3Key {
+    /// `None` if the key has not 32 characters.
+    pub(super) fn new(key: &str) -> Option<Self> {
+        Some(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_bytes()).ok()?)))
+    }
+
+    /// The plain text; any length of anything gives an error, never a panic.
+    pub(super) fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, String> {
+        if sealed.algorithm != "AEAD_AES_256_GCM" {
+            return Err("sealed with an algorithm that is not AEAD_AES_256_GCM".to_owned());
+        }
+        let nonce = Nonce::try_assume_unique_for_key(sealed.nonce.as_bytes()).map_err(|_| "a nonce that has not 12 bytes".to_owned())?;
+        let mut text = STANDARD.decode(&sealed.ciphertext).map_err(|_| "a ciphertext that is not base64".to_owned())?;
+        let aad = Aad::from(sealed.associated_data.as_deref().unwrap_or_default());
+        let opened = self.0.open_in_place(nonce, aad, &mut text).map_err(|_| "it does not open with this merchant's APIv3 key".to_owned())?;
+        Ok(opened.to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::verify::tests::{KEY, bytes_of, text_of, vectors};
+    use super::*;
+
+    fn sealed(nonce: &str, aad: &str, ciphertext: &str) -> Sealed {
+        Sealed {
+            algorithm: "AEAD_AES_256_GCM".to_owned(),
+            nonce: nonce.to_owned(),
+            associated_data: Some(aad.to_owned()),
+            ciphertext: ciphertext.to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_plain_vector_opens() {
+        let vector = &vectors("aead_aes_256_gcm")[0];
+        let key = Apiv3Key::new(&text_of(vector, "key_utf8")).expect("a key");
+        let opened = key.unseal(&sealed(&text_of(vector, "nonce_utf8"), &text_of(vector, "aad_utf8"), &text_of(vector, "ciphertext")));
+        assert_eq!(opened, Ok(bytes_of(vector, "plaintext_utf8")));
+    }
+
+    #[test]
+    fn hostile_lengths_are_errors() {
+        let key = Apiv3Key::new(KEY).expect("a key");
+        for (nonce, ciphertext) in [
+            ("", ""),
+            ("uluk4a9R25RW", ""),
+            ("uluk4a9R25RW", "AAAA"),
+            ("short", "AAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("uluk4a9R25RWx", "AAAA"),
+            ("uluk4a9R25RW", "~~~"),
+        ] {
+            assert!(key.unseal(&sealed(nonce, "", ciphertext)).is_err(), "{nonce} {ciphertext}");
+        }
+        assert!(Apiv3Key::new("short").is_none());
+    }
+}
