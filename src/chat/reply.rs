@@ -39,6 +39,30 @@ pub struct WholeReply {
     pub withheld: Vec<usize>,
 }
 
+impl WholeReply {
+    /// An answer fengate composed from ledger facts.
+    pub fn composed(text: String, payments: Vec<Payment>, usage: Option<Usage>) -> Self {
+        Self {
+            headers: HeaderMap::new(),
+            body: WholeBody::Composed { text },
+            calls: Vec::new(),
+            finish: Some("stop".to_owned()),
+            usage,
+            payments,
+            turns_before: 0,
+            withheld: Vec::new(),
+        }
+    }
+}
+
+impl StreamReply {
+    /// A streamed answer fengate composed from ledger facts.
+    pub fn composed(text: String, payments: Vec<Payment>) -> Self {
+        let events = [Ok(ChatEvent::Text(text)), Ok(ChatEvent::End(payments)), Ok(ChatEvent::Done)];
+        Self { headers: HeaderMap::new(), events: Box::pin(futures_util::stream::iter(events)) }
+    }
+}
+
 /// What a whole answer is made of.
 #[derive(Debug)]
 pub enum WholeBody {
@@ -78,6 +102,8 @@ pub enum ChatEvent {
     Usage(UsageEvent),
     /// Text fengate composed from ledger facts.
     Text(String),
+    /// A whole call of the client's own function, under this index: its pieces could not be passed on as they came.
+    Call(u32, ToolCall),
     /// The end of an answer fengate composed: a finish reason and the payments.
     End(Vec<Payment>),
     /// The provider's `[DONE]`.

@@ -1,6 +1,7 @@
 //! A chat request: the bytes the client sent, the few fields we act on, and what fengate adds to them on the way to a model.
 
 use bytes::Bytes;
+use http::HeaderMap;
 
 use super::reply::ToolCall;
 
@@ -9,6 +10,8 @@ use super::reply::ToolCall;
 pub struct ChatRequest {
     /// The request as it came: one JSON object in valid UTF-8.
     pub body: Bytes,
+    /// The client's end-to-end header fields that a provider may see: no credential, nothing of the connection.
+    pub headers: HeaderMap,
     /// The model asked for.
     pub model: String,
     /// Whether the answer is to be streamed.

@@ -1,1 +1,17 @@
-//! A payment's life: from a model's words to settled money.
+//! A payment's life: from a model's words to settled money. In order: [`interpret`] → [`ground`] → [`decide`] → [`execute`] (which records
+//! first) → [`settle`]; beside them [`functions`] (what models may call), [`reader`] (the second reader of money), [`classic`] (without a
+//! model), [`turns`] and [`streamed`] (ask, pay, ask again) and [`reconcile`] (ask until it is known).
+
+pub mod carry;
+pub mod classic;
+pub mod decide;
+pub mod execute;
+pub mod functions;
+pub mod ground;
+mod held;
+pub mod interpret;
+pub mod reader;
+pub mod reconcile;
+pub mod settle;
+pub mod streamed;
+pub mod turns;

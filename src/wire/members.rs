@@ -52,6 +52,34 @@ impl<'a> Members<'a> {
     }
 }
 
+/// A JSON document that cannot be trusted to mean one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unclear {
+    /// It is not one JSON document.
+    #[error("it is not valid JSON")]
+    NotJson,
+    /// An object names a member twice: two readers could take different values.
+    #[error("a member stands twice")]
+    Duplicate,
+}
+
+/// The value that a JSON pointer (RFC 6901, through objects) leads to, as JSON text; `None` where it leads nowhere or to `null`.
+/// Numbers keep their digits: nothing here becomes a float.
+pub fn at_pointer(json: &str, pointer: &str) -> Result<Option<String>, Unclear> {
+    let mut value = json.trim().to_owned();
+    // The first segment of a pointer is the empty text before its first slash.
+    for segment in pointer.split('/').skip(1) {
+        let name = segment.replace("~1", "/").replace("~0", "~");
+        let members = Members::read(&value).map_err(|_| Unclear::NotJson)?;
+        if members.0.iter().filter(|(other, _)| *other == name).count() > 1 {
+            return Err(Unclear::Duplicate);
+        }
+        let Some(found) = members.get(&name).map(str::to_owned) else { return Ok(None) };
+        value = found;
+    }
+    Ok((value != "null").then_some(value))
+}
+
 /// `text` as a JSON string, quotes included.
 pub fn quoted(text: &str) -> String {
     serde_json::Value::String(text.to_owned()).to_string()
@@ -99,6 +127,19 @@ mod tests {
         assert_eq!(members.write(), r#"{"a":1.10,"bA":{},"n":12345678901234567890123,"a":2,"c":null}"#);
         members.remove("a");
         assert_eq!(members.write(), r#"{"bA":{},"n":12345678901234567890123,"c":null}"#);
+    }
+
+    #[test]
+    fn pointers_keep_digits_and_refuse_duplicates() {
+        let json = r#"{"amount":{"total":12.50,"a/b":"x"},"n":null}"#;
+        assert_eq!(at_pointer(json, "/amount/total"), Ok(Some("12.50".to_owned())));
+        assert_eq!(at_pointer(json, "/amount/a~1b"), Ok(Some("\"x\"".to_owned())));
+        assert_eq!(at_pointer(json, "/n"), Ok(None));
+        assert_eq!(at_pointer(json, "/nowhere"), Ok(None));
+        assert_eq!(at_pointer(r#"{"a":1,"a":2}"#, "/a"), Err(Unclear::Duplicate));
+        assert_eq!(at_pointer(r#"{"a":1,"\u0061":2}"#, "/a"), Err(Unclear::Duplicate));
+        assert_eq!(at_pointer(r#"{"a":1"#, "/a"), Err(Unclear::NotJson));
+        assert_eq!(at_pointer("[1]", "/a"), Err(Unclear::NotJson));
     }
 
     #[test]

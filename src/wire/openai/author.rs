@@ -64,12 +64,7 @@ pub fn chunk_json(of: &Authored, piece: &Piece<'_>) -> String {
 
 /// A usage object.
 pub(super) fn usage_json(usage: Usage) -> String {
-    format!(
-        r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}"#,
-        usage.prompt_tokens,
-        usage.completion_tokens,
-        usage.total()
-    )
+    format!(r#"{{"prompt_tokens":{},"completion_tokens":{},"total_tokens":{}}}"#, usage.prompt_tokens, usage.completion_tokens, usage.total())
 }
 
 /// The list at `GET /v1/models`.

@@ -129,7 +129,8 @@ fn read_delta(chunk: &mut Chunk, delta: &RawValue) -> Result<(), Refusal> {
 }
 
 fn malformed(detail: &str) -> Refusal {
-    Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider sent an event that cannot be understood; the answer is incomplete.").detail(detail)
+    Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider sent an event that cannot be understood; the answer is incomplete.")
+        .detail(detail)
 }
 
 /// An `error` in the stream. Its text stays with us: it may hold what the provider alone should know.

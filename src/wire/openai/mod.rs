@@ -8,5 +8,5 @@ mod request;
 
 pub use author::{Authored, Piece, chunk_json, completion, model_card, model_list};
 pub use event::{patched_chunk, read_event, usage_chunk};
-pub use reply::{ErrorBody, finished, message_of, read_error, read_reply};
+pub use reply::{ErrorBody, finished, message_of, model_of, read_error, read_reply};
 pub use request::{ReadRequest, canonical, read_request, user_words, write_request};

@@ -54,14 +54,16 @@ struct FunctionFields {
 /// Reads a provider's whole answer. HTML, an `error` under status 200, an answer without a choice: all are no answer.
 pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusal> {
     let text = std::str::from_utf8(&bytes).map_err(|_| invalid("the answer is not UTF-8"))?;
-    let fields: ReplyFields<'_> = serde_json::from_str(text).map_err(|e| invalid(format!("the answer is not a chat completion: {}", position(&e))))?;
+    let fields: ReplyFields<'_> =
+        serde_json::from_str(text).map_err(|e| invalid(format!("the answer is not a chat completion: {}", position(&e))))?;
     if fields.error.is_some_and(|error| error.get() != "null") {
         return Err(invalid("status 200 with an `error` inside"));
     }
     let Some(choice) = fields.choices.as_deref().and_then(<[_]>::first) else {
         return Err(invalid("an answer without choices"));
     };
-    let message: MessageFields = serde_json::from_str(choice.message.get()).map_err(|e| invalid(format!("the answer's message: {}", position(&e))))?;
+    let message: MessageFields =
+        serde_json::from_str(choice.message.get()).map_err(|e| invalid(format!("the answer's message: {}", position(&e))))?;
     let calls = message.tool_calls.unwrap_or_default().into_iter().filter_map(|call| {
         let function = call.function?;
         Some(ToolCall { id: call.id.unwrap_or_default(), name: function.name, arguments: function.arguments.unwrap_or_default() })
@@ -79,7 +81,8 @@ pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusa
 }
 
 fn invalid(detail: impl Into<Box<str>>) -> Refusal {
-    Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider answered with something that is not a chat completion.").detail(detail)
+    Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider answered with something that is not a chat completion.")
+        .detail(detail)
 }
 
 /// Where an answer stops being JSON, without any of its text: that belongs to the user.
@@ -156,4 +159,13 @@ pub fn read_error(bytes: &[u8]) -> ErrorBody {
     let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
     let text = |key: &str| value.pointer(&format!("/error/{key}")).and_then(serde_json::Value::as_str).map(|text| text.chars().take(2_000).collect());
     ErrorBody { message: text("message"), code: text("code"), param: text("param") }
+}
+
+/// The model an answer or a chunk says it comes from, as its provider names it.
+pub fn model_of(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Fields {
+        model: String,
+    }
+    serde_json::from_slice::<Fields>(json).ok().map(|fields| fields.model.chars().take(128).collect())
 }

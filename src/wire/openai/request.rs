@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -42,8 +43,8 @@ struct Fields<'a> {
     payment: Option<&'a RawValue>,
 }
 
-/// Reads a request body: a clear 400 with the position where it is not one.
-pub fn read_request(body: Bytes) -> Result<ReadRequest, Refusal> {
+/// Reads a request body: a clear 400 with the position where it is not one. `headers` are those a provider may see.
+pub fn read_request(body: Bytes, headers: HeaderMap) -> Result<ReadRequest, Refusal> {
     let text = std::str::from_utf8(&body).map_err(|e| {
         bad(format!("The request body is not valid UTF-8: the first {} bytes are, the next is not. Send JSON in UTF-8.", e.valid_up_to()))
     })?;
@@ -55,6 +56,7 @@ pub fn read_request(body: Bytes) -> Result<ReadRequest, Refusal> {
     let present = |raw: &&RawValue| raw.get() != "null";
     let payment = fields.payment.filter(present).map(slice);
     let request = ChatRequest {
+        headers,
         model: fields.model.into_owned(),
         stream: fields.stream.unwrap_or(false),
         usage_asked: fields.stream_options.is_some_and(|raw| includes_usage(raw.get())),
@@ -77,7 +79,9 @@ fn explained(error: &serde_json::Error) -> String {
     let what = error.to_string();
     let what = what.split(" at line ").next().unwrap_or_default();
     match error.classify() {
-        serde_json::error::Category::Data => format!("The request body is not a chat completion request: {what} (line {}, column {}).", error.line(), error.column()),
+        serde_json::error::Category::Data => {
+            format!("The request body is not a chat completion request: {what} (line {}, column {}).", error.line(), error.column())
+        }
         _ => format!("The request body is not valid JSON: {what} at line {}, column {}.", error.line(), error.column()),
     }
 }

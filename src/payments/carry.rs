@@ -1,0 +1,206 @@
+//! Carry: the calls of one turn are carried out, looks before payments, and each gets its answer for the model.
+
+use super::decide::decide;
+use super::execute::Execute;
+use super::functions;
+use super::ground::{Grounded, ground};
+use super::interpret::{self, CallRefusal};
+use super::settle::Settle;
+use crate::chat::call::{ChatCall, PaymentPart};
+use crate::chat::reply::ToolCall;
+use crate::chat::usage::Usage;
+use crate::ids::{OutTradeNo, PaymentId};
+use crate::ledger::Cause;
+use crate::metrics::Metrics;
+use crate::payment::function::{Operation, PaymentFunction};
+use crate::payment::record::{Identity, Payment};
+use crate::payment::state::Event;
+use crate::payment::terms::DecidedBy;
+use crate::payment::words;
+use crate::refusal::Refusal;
+
+/// Carries out payment functions; cheap to clone.
+#[derive(Clone)]
+pub struct Carry {
+    /// Records and sends.
+    pub execute: Execute,
+    /// Matches what the payment side says.
+    pub settle: Settle,
+    /// Where refused calls are counted.
+    pub metrics: Metrics,
+    /// Where clients reach this fengate.
+    pub public_url: String,
+}
+
+/// What one question has come to so far.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Payments made, found or asked about, each once, as last seen.
+    pub payments: Vec<Payment>,
+    /// What all turns used.
+    pub usage: Option<Usage>,
+    /// An order was made or found: no second one for the same question.
+    ordered: bool,
+}
+
+impl Progress {
+    /// Adds a turn's usage.
+    pub fn used(&mut self, usage: Option<Usage>) {
+        self.usage = match (self.usage, usage) {
+            (Some(before), Some(now)) => Some(before.plus(now)),
+            (before, now) => now.or(before),
+        };
+    }
+
+    fn saw(&mut self, payment: &Payment) {
+        match self.payments.iter_mut().find(|known| known.id == payment.id) {
+            Some(known) => known.clone_from(payment),
+            None => self.payments.push(payment.clone()),
+        }
+    }
+}
+
+/// Why a call has no result: it goes back to the model, or ends the question.
+enum Stop {
+    Model(CallRefusal),
+    Question(Refusal),
+}
+
+impl From<CallRefusal> for Stop {
+    fn from(refusal: CallRefusal) -> Self {
+        Self::Model(refusal)
+    }
+}
+
+impl Carry {
+    /// Carries out the calls of one turn, all of payment functions; the answers stand in the calls' order. An error means that the question
+    /// itself cannot go on.
+    pub async fn out(
+        &self,
+        call: &ChatCall,
+        part: &PaymentPart,
+        calls: &[ToolCall],
+        model: Option<&str>,
+        progress: &mut Progress,
+    ) -> Result<Vec<String>, Refusal> {
+        let mut results = vec![String::new(); calls.len()];
+        for n in functions::payments_last(calls, &part.functions) {
+            let (Some(tool_call), Some(result)) = (calls.get(n), results.get_mut(n)) else { continue };
+            let Some(function) = functions::ours(&tool_call.name, &part.functions) else { continue };
+            *result = match self.one(call, part, (tool_call, function), model, progress).await {
+                Ok(payment) => {
+                    progress.saw(&payment);
+                    functions::told(&payment, &self.page(&payment))
+                }
+                Err(Stop::Model(refusal)) => {
+                    self.metrics.calls_refused.with_label_values(&[refusal.reason]).inc();
+                    functions::told_refusal(&refusal)
+                }
+                Err(Stop::Question(refusal)) => return Err(refusal),
+            };
+        }
+        Ok(results)
+    }
+
+    /// What a person is told of the payments of a question, from the ledger.
+    pub fn facts(&self, part: &PaymentPart, payments: &[Payment]) -> String {
+        payments.iter().map(|payment| words::facts(payment, &self.page(payment), part.language)).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Makes the order of grounded terms, or finds the one that exists. How long that took counts as a wait for others.
+    pub async fn pay(
+        &self,
+        call: &ChatCall,
+        part: &PaymentPart,
+        grounded: Grounded,
+        by: DecidedBy,
+        model: Option<&str>,
+    ) -> Result<Payment, PayRefusal> {
+        let approved = decide(grounded, by, model.map(str::to_owned), call, part)?;
+        let started = tokio::time::Instant::now();
+        let executed = self.execute.pay(approved).await;
+        call.stopwatch.waited(started.elapsed());
+        Ok(executed.map_err(Refusal::from)?.payment)
+    }
+
+    async fn one(
+        &self,
+        call: &ChatCall,
+        part: &PaymentPart,
+        (tool_call, function): (&ToolCall, &PaymentFunction),
+        model: Option<&str>,
+        progress: &mut Progress,
+    ) -> Result<Payment, Stop> {
+        match function.operation {
+            Operation::Pay => {
+                let proposal = interpret::proposal(tool_call, function)?;
+                if progress.ordered {
+                    return Err(CallRefusal::new("one_payment", "one question makes one payment at most; this one has its payment").into());
+                }
+                let grounded = ground(proposal, function, part)?;
+                let payment = self.pay(call, part, grounded, DecidedBy::Model, model).await.map_err(|refused| match refused {
+                    PayRefusal::Call(refusal) => Stop::Model(refusal),
+                    PayRefusal::Question(refusal) => Stop::Question(refusal),
+                })?;
+                progress.ordered = true;
+                Ok(payment)
+            }
+            Operation::Query => {
+                let named = interpret::queried(tool_call, function)?;
+                let found = self.found(call, part, named.as_deref(), progress).await.map_err(Stop::Question)?;
+                let payment = found.ok_or_else(|| CallRefusal::new("payment_unknown", "there is no such payment"))?;
+                self.fresh(payment).await.map_err(Stop::Question)
+            }
+        }
+    }
+
+    /// The payment a query means: the one it names, or the one of this conversation.
+    async fn found(&self, call: &ChatCall, part: &PaymentPart, named: Option<&str>, progress: &Progress) -> Result<Option<Payment>, Refusal> {
+        let (ledger, merchant) = (&self.execute.ledger, &call.merchant.id);
+        let found = match (named, &part.identity) {
+            (Some(id), _) if id.starts_with("pay_") => ledger.payment(&PaymentId::new(id)).await?,
+            (Some(number), _) => ledger.payment_by_out_trade_no(merchant, &OutTradeNo::new(number)).await?,
+            (None, _) if !progress.payments.is_empty() => progress.payments.last().cloned(),
+            (None, Identity::Named(name)) => ledger.payment_by_name(merchant, name).await?,
+            (None, Identity::Derived) => ledger.payment_by_request(merchant, &part.fingerprint).await?,
+        };
+        // A payment of another merchant is no payment at all.
+        Ok(found.filter(|payment| payment.merchant == *merchant))
+    }
+
+    /// The payment as the payment side has it now, where it may have moved without our knowing.
+    async fn fresh(&self, payment: Payment) -> Result<Payment, Refusal> {
+        let Some(rail) = self.execute.rails.get(&payment.merchant).filter(|_| !payment.state.is_final()) else { return Ok(payment) };
+        match self.settle.asked(rail, &payment).await {
+            Some(event @ (Event::Paid { .. } | Event::Closed)) => {
+                Ok(self.execute.ledger.apply(&payment.id, event, Cause::of("query")).await?.payment)
+            }
+            _ => Ok(payment),
+        }
+    }
+
+    fn page(&self, payment: &Payment) -> String {
+        format!("{}/pay/{}", self.public_url, payment.id)
+    }
+}
+
+/// Why a payment was not made.
+#[derive(Debug)]
+pub enum PayRefusal {
+    /// It was not approved.
+    Call(CallRefusal),
+    /// It could not be executed, or not to a known end.
+    Question(Refusal),
+}
+
+impl From<CallRefusal> for PayRefusal {
+    fn from(refusal: CallRefusal) -> Self {
+        Self::Call(refusal)
+    }
+}
+
+impl From<Refusal> for PayRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self::Question(refusal)
+    }
+}

@@ -1,0 +1,42 @@
+//! Decide: the one place that can make an [`Approved`]. What is executed is what was approved here, never a model's text read again.
+
+use super::ground::Grounded;
+use super::interpret::CallRefusal;
+use crate::chat::call::{ChatCall, PaymentPart};
+use crate::payment::record::NewPayment;
+use crate::payment::terms::DecidedBy;
+
+/// A payment that may be executed. Only this module can build one.
+#[derive(Clone, Debug)]
+pub struct Approved(NewPayment);
+
+impl Approved {
+    /// What is to be recorded and then sent.
+    pub fn into_new_payment(self) -> NewPayment {
+        self.0
+    }
+}
+
+/// Judges grounded terms. Merchant rules, step-up and review will raise the verdict here; today's floor: the merchant takes payments.
+pub fn decide(
+    grounded: Grounded,
+    decided_by: DecidedBy,
+    model_version: Option<String>,
+    call: &ChatCall,
+    part: &PaymentPart,
+) -> Result<Approved, CallRefusal> {
+    if call.merchant.wechatpay.is_none() {
+        return Err(CallRefusal::new("merchant_without_account", "this merchant cannot take payments; tell the user so"));
+    }
+    Ok(Approved(NewPayment {
+        merchant: call.merchant.id.clone(),
+        identity: part.identity.clone(),
+        fingerprint: part.fingerprint.clone(),
+        request_id: call.request_id.clone(),
+        terms: grounded.terms,
+        amount_source: grounded.source,
+        decided_by,
+        model_version,
+        order_id: grounded.order_id,
+    }))
+}

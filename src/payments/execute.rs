@@ -1,0 +1,186 @@
+//! Execute: record first, then send, in a task of its own. A caller that hangs up cannot cut a payment in half; a crash at any point is
+//! picked up by [`super::reconcile`], with the same number and the same bytes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+
+use super::decide::Approved;
+use super::settle::Settle;
+use crate::connectors::{Connector, CreateOutcome, OrderDraft};
+use crate::ids::{MerchantId, PaymentId};
+use crate::ledger::{Cause, Ledger, LedgerError, Opened};
+use crate::metrics::Metrics;
+use crate::payment::record::Payment;
+use crate::payment::state::{Event, State};
+use crate::refusal::{Kind, Refusal};
+use crate::tasks::Tasks;
+
+/// Waits before an order that never left is sent again, in milliseconds.
+const RESEND_MS: [u64; 3] = [200, 1_000, 5_000];
+
+/// How long a second caller waits for the first one's order to be made.
+const FIRST_CALLER_MS: u64 = 10_000;
+
+/// Where a merchant's orders are made and where its notices come in.
+#[derive(Clone, Debug)]
+pub struct Rail {
+    /// Speaks to the payment side.
+    pub connector: Connector,
+    /// Where the payment side reports.
+    pub notify_url: String,
+}
+
+/// The rails of all merchants.
+pub type Rails = Arc<HashMap<MerchantId, Rail>>;
+
+/// Executes approved payments; cheap to clone.
+#[derive(Clone)]
+pub struct Execute {
+    /// Where everything is written first.
+    pub ledger: Ledger,
+    /// Where orders go.
+    pub rails: Rails,
+    /// Matches what the payment side says against the ledger.
+    pub settle: Settle,
+    /// Where payments run.
+    pub tasks: Tasks,
+    /// Where exceptions are counted.
+    pub metrics: Metrics,
+}
+
+/// Why an approved payment was not executed, or not to a known end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The ledger could not record it: nothing has left.
+    #[error(transparent)]
+    NotRecorded(LedgerError),
+    /// It is recorded and may have been sent; the ledger could not keep what was learned. Reconciliation will.
+    #[error("after the payment was recorded: {0}")]
+    Recorded(#[from] LedgerError),
+    /// The merchant has no rail: nothing has left.
+    #[error("merchant {0} has no payment rail")]
+    NoRail(MerchantId),
+    /// The task that carries the payment broke off; the ledger knows how far it came.
+    #[error("the payment's task broke off: {0}")]
+    Task(String),
+}
+
+impl From<ExecuteError> for Refusal {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::NotRecorded(e) => e.into(),
+            ExecuteError::NoRail(merchant) => Self::internal(format!("merchant {merchant} has no payment rail")),
+            ExecuteError::Recorded(_) | ExecuteError::Task(_) => Self::new(
+                Kind::LedgerUnavailable,
+                "payment_in_doubt",
+                "The payment was recorded but its outcome could not be learned; fengate will find out by itself. Do not pay again: send the same request later to see how it stands.",
+            )
+            .detail(error.to_string())
+            .after_order(),
+        }
+    }
+}
+
+/// What became of an approved payment.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The payment, as the ledger has it now.
+    pub payment: Payment,
+    /// It existed before: the same request again, or the same key.
+    pub existed: bool,
+}
+
+impl Execute {
+    /// Records and sends, in a task that outlives the caller.
+    pub async fn pay(&self, approved: Approved) -> Result<Executed, ExecuteError> {
+        let this = self.clone();
+        let task = self.tasks.vital(async move { this.record_and_send(approved).await });
+        task.await.map_err(|e| ExecuteError::Task(e.to_string()))?
+    }
+
+    async fn record_and_send(&self, approved: Approved) -> Result<Executed, ExecuteError> {
+        let new = approved.into_new_payment();
+        let rail = self.rails.get(&new.merchant).cloned().ok_or_else(|| ExecuteError::NoRail(new.merchant.clone()))?;
+        let (draft, terms) = (rail.clone(), new.terms.clone());
+        let body = Box::new(move |out_trade_no: &crate::ids::OutTradeNo, _| {
+            draft.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &draft.notify_url })
+        });
+        match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
+            Opened::New(payment) => Ok(Executed { payment: self.send(&rail, payment).await?, existed: false }),
+            Opened::Existing(payment) => Ok(Executed { payment: self.once_sent(payment).await?, existed: true }),
+        }
+    }
+
+    /// Sends a recorded order until something is known about it, or leaves it to reconciliation. Every sending carries the frozen bytes.
+    pub async fn send(&self, rail: &Rail, payment: Payment) -> Result<Payment, LedgerError> {
+        for wait_ms in RESEND_MS.into_iter().map(Some).chain([None]) {
+            let outcome = rail.connector.create(&payment.order_body).await;
+            let Some(event) = self.learned(rail, &payment, outcome).await else {
+                match wait_ms {
+                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                    None => break,
+                }
+                continue;
+            };
+            let applied = self.ledger.apply(&payment.id, event, Cause::of("create_answer")).await?;
+            return Ok(applied.payment);
+        }
+        Ok(self.ledger.payment(&payment.id).await?.unwrap_or(payment))
+    }
+
+    /// What the outcome of a sending says about the payment; `None` if nothing left and it may be sent again at once.
+    async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome) -> Option<Event> {
+        match outcome {
+            CreateOutcome::Ordered { code_url } => Some(Event::Ordered { code_url }),
+            CreateOutcome::NotSent { .. } | CreateOutcome::Busy { .. } => None,
+            CreateOutcome::Unknown { why } => Some(Event::OutcomeUnknown { why }),
+            CreateOutcome::AlreadyClosed => Some(Event::Closed),
+            CreateOutcome::AlreadyPaid => {
+                Some(self.settle.asked(rail, payment).await.unwrap_or_else(|| Event::OutcomeUnknown { why: "ORDERPAID".to_owned() }))
+            }
+            CreateOutcome::Conflict { code, message } => {
+                // Another order stands under our number: invariant M3 is broken, and a person must look.
+                self.metrics.exceptions.with_label_values(&["order_conflict"]).inc();
+                tracing::error!(payment = %payment.id, out_trade_no = %payment.out_trade_no, code, "the payment side has another order under this number");
+                Some(Event::OutcomeUnknown { why: format!("{code}: {message}") })
+            }
+            // A definite word that nothing was made: believed only if no earlier sending is in doubt.
+            CreateOutcome::Refused { code, message } | CreateOutcome::Denied { code, message } => {
+                Some(Event::Refused { why: format!("{code}: {message}") })
+            }
+        }
+    }
+
+    /// Another caller recorded this payment: wait a little for its order, so that both callers see the same QR code.
+    async fn once_sent(&self, payment: Payment) -> Result<Payment, LedgerError> {
+        let mut changes = self.ledger.changes();
+        let id = payment.id.clone();
+        let waited = tokio::time::timeout(Duration::from_millis(FIRST_CALLER_MS), async {
+            loop {
+                match self.ledger.payment(&id).await? {
+                    Some(now) if now.state != State::Created => return Ok(now),
+                    _ => until_change_of(&mut changes, &id).await,
+                }
+            }
+        });
+        match waited.await {
+            Ok(known) => known,
+            Err(_) => Ok(self.ledger.payment(&id).await?.unwrap_or(payment)),
+        }
+    }
+}
+
+/// Waits until the ledger reports a change of `id`, or may have dropped such a report.
+async fn until_change_of(changes: &mut tokio::sync::broadcast::Receiver<PaymentId>, id: &PaymentId) {
+    loop {
+        match changes.recv().await {
+            Ok(changed) if changed == *id => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}

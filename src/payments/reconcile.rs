@@ -1,0 +1,136 @@
+//! Reconcile: whatever is not final is asked about until it is. A payment whose sending was cut off by a crash is sent again, with the same
+//! number and the same bytes; one of unknown outcome is queried first.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+
+use super::execute::{Execute, Rail};
+use super::settle::Settle;
+use crate::clock::{Clock, UnixMs};
+use crate::connectors::{CreateOutcome, QueryOutcome};
+use crate::ledger::{Cause, Ledger, LedgerError};
+use crate::metrics::Metrics;
+use crate::payment::record::Payment;
+use crate::payment::state::{Event, State};
+
+/// How often the ledger is looked through for payments that are due.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Sweeps between two counts of what is open.
+const SWEEPS_PER_COUNT: u32 = 5;
+
+/// Most payments looked at in one sweep, and at the same time.
+const SWEEP_MAX: u32 = 500;
+const AT_ONCE: usize = 8;
+
+/// An order the payment side has not got is sent again only this long after the last sending: it may still be on its way.
+const NOT_FOUND_AFTER_MS: i64 = 5_000;
+
+/// Asks about open payments.
+#[derive(Clone)]
+pub struct Reconcile {
+    /// What is true.
+    pub ledger: Ledger,
+    /// Sends orders, and knows the rails.
+    pub execute: Execute,
+    /// Matches what the payment side says.
+    pub settle: Settle,
+    /// The time of day.
+    pub clock: Clock,
+    /// Where what is open is shown.
+    pub metrics: Metrics,
+}
+
+impl Reconcile {
+    /// Everything that was open when the process ended, once; then whatever comes due, until the task is cut.
+    pub async fn run(self) {
+        self.sweep(UnixMs(i64::MAX)).await;
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for n in 0u32.. {
+            ticks.tick().await;
+            self.sweep(self.clock.now()).await;
+            if n % SWEEPS_PER_COUNT == 0 {
+                self.count().await;
+            }
+        }
+    }
+
+    /// Looks at every payment that is due by `now`.
+    pub async fn sweep(&self, now: UnixMs) {
+        let due = match self.ledger.due(now, SWEEP_MAX).await {
+            Ok(due) => due,
+            Err(e) => return tracing::error!(error = %e, "open payments cannot be read"),
+        };
+        futures_util::stream::iter(due)
+            .for_each_concurrent(AT_ONCE, |payment| async move {
+                let id = payment.id.clone();
+                if let Err(e) = self.look(payment).await {
+                    tracing::error!(payment = %id, error = %e, "a payment could not be reconciled");
+                }
+            })
+            .await;
+    }
+
+    async fn look(&self, payment: Payment) -> Result<(), LedgerError> {
+        let Some(rail) = self.execute.rails.get(&payment.merchant) else {
+            tracing::error!(payment = %payment.id, merchant = %payment.merchant, "an open payment of a merchant without an account: put its [merchant.wechatpay] back");
+            return self.ledger.checked(&payment.id).await;
+        };
+        if payment.state == State::Created {
+            let id = payment.id.clone();
+            let sent = self.execute.send(rail, payment).await?;
+            return if sent.state == State::Created { self.ledger.checked(&id).await } else { Ok(()) };
+        }
+        match rail.connector.query(&payment.out_trade_no).await {
+            QueryOutcome::Found(transaction) => match self.settle.matched(rail, &payment, &transaction).await {
+                Some(Some(event)) => self.apply(&payment, event).await,
+                // The order is there and waits; nobody has seen its code, so it is asked for again.
+                Some(None) if payment.state == State::Unknown => self.send_again(rail, &payment).await,
+                Some(None) | None => self.ledger.checked(&payment.id).await,
+            },
+            QueryOutcome::NotFound if payment.state == State::Unknown && self.is_long_ago(&payment) => self.send_again(rail, &payment).await,
+            QueryOutcome::NotFound => self.ledger.checked(&payment.id).await,
+            QueryOutcome::Unknown { why } => {
+                tracing::warn!(payment = %payment.id, why, "the payment side could not be asked");
+                self.ledger.checked(&payment.id).await
+            }
+            QueryOutcome::Denied { code, .. } => {
+                tracing::error!(payment = %payment.id, code, "the payment side refuses this merchant");
+                self.ledger.checked(&payment.id).await
+            }
+        }
+    }
+
+    /// Asked about before, and sent long enough ago that it would have arrived.
+    fn is_long_ago(&self, payment: &Payment) -> bool {
+        payment.checks > 0 && self.clock.now().0.saturating_sub(payment.updated.0) >= NOT_FOUND_AFTER_MS
+    }
+
+    /// The same bytes again. Only what is certain moves the payment; a refusal after a sending in doubt does not.
+    async fn send_again(&self, rail: &Rail, payment: &Payment) -> Result<(), LedgerError> {
+        match rail.connector.create(&payment.order_body).await {
+            CreateOutcome::Ordered { code_url } => self.apply(payment, Event::Ordered { code_url }).await,
+            CreateOutcome::AlreadyClosed => self.apply(payment, Event::Closed).await,
+            outcome => {
+                tracing::warn!(payment = %payment.id, ?outcome, "an order sent again is still in doubt");
+                self.ledger.checked(&payment.id).await
+            }
+        }
+    }
+
+    async fn apply(&self, payment: &Payment, event: Event) -> Result<(), LedgerError> {
+        self.ledger.apply(&payment.id, event, Cause::of("reconcile")).await.map(|_| ())
+    }
+
+    async fn count(&self) {
+        let Ok(counts) = self.ledger.open_counts().await else { return };
+        for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
+            let count = counts.by_state.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
+            self.metrics.payments_open.with_label_values(&[state.name()]).set(count);
+        }
+        let age_ms = counts.oldest_unknown.map_or(0, |since| self.clock.now().0.saturating_sub(since.0));
+        self.metrics.reconcile_age.set(age_ms / 1_000);
+    }
+}
