@@ -1,0 +1,161 @@
+//! `[[merchant]]` and `[merchant.wechatpay]`.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use http::Uri;
+
+use super::super::faults::Collector;
+use super::super::key::{KeyHash, read_hash};
+use super::super::raw::{File, MerchantTable, PlatformValue, Text, WechatPayTable};
+use super::super::secret::{Secret, Source};
+use super::super::{MerchantRoute, PlatformKeys, WechatPayKeys, WechatPayRoute};
+use super::models::url;
+use crate::ids::MerchantId;
+use crate::merchant::{Merchant, ModelGrant, WechatPayAccount};
+
+/// WeChat Pay AI's documented limit.
+const INFERENCE_PER_SECOND: u32 = 100;
+
+/// WeChat Pay's own address.
+const WECHATPAY_URL: &str = "https://api.mch.weixin.qq.com";
+
+/// `[[merchant]]`
+pub(super) fn merchants(file: &File, source: &Source<'_>, faults: &mut Collector<'_>) -> Vec<MerchantRoute> {
+    let mut owners: HashMap<KeyHash, &str> = HashMap::new();
+    let mut merchants = Vec::new();
+    let mut demos = 0;
+    for table in &file.merchants {
+        let keys: Vec<KeyHash> = table.keys.iter().filter_map(|text| key(text, &mut owners, table.id.get_ref(), faults)).collect();
+        let demo = table.demo.as_ref().filter(|demo| *demo.get_ref());
+        if let Some(demo) = demo {
+            demos += 1;
+            if !file.has_sandbox || demos > 1 {
+                faults.at(demo.span(), if file.has_sandbox { "only one merchant can be the demo" } else { "demo = true needs a [sandbox]" });
+            }
+        }
+        if table.keys.is_empty() && demo.is_none() {
+            faults.at(table.id.span(), "this merchant has no keys; `fengate key new` makes one");
+        }
+        merchants.extend(merchant(file, table, keys, demo.is_some(), source, faults));
+    }
+    merchants
+}
+
+fn key<'f>(text: &Text, owners: &mut HashMap<KeyHash, &'f str>, id: &'f str, faults: &mut Collector<'_>) -> Option<KeyHash> {
+    let Some(hash) = read_hash(text.get_ref()) else {
+        // It may be a key itself: it is not repeated.
+        faults.at(text.span(), "a key is kept as \"sha256:\" and 64 hexadecimal digits; `fengate key new` prints that line");
+        return None;
+    };
+    if let Some(owner) = owners.insert(hash, id) {
+        faults.at(text.span(), format!("this key belongs to merchant `{owner}` already"));
+    }
+    Some(hash)
+}
+
+fn merchant(
+    file: &File,
+    table: &MerchantTable,
+    keys: Vec<KeyHash>,
+    demo: bool,
+    source: &Source<'_>,
+    faults: &mut Collector<'_>,
+) -> Option<MerchantRoute> {
+    let id = table.id.get_ref();
+    if !(1..=40).contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        faults.at(table.id.span(), "a merchant's id has 1 to 40 small letters, digits or -");
+    }
+    let limit = table.inference_per_second.as_ref().map_or(INFERENCE_PER_SECOND, |limit| *limit.get_ref());
+    let limit = NonZeroU32::new(limit);
+    if let (None, Some(text)) = (limit, &table.inference_per_second) {
+        faults.at(text.span(), "must be 1 or more");
+    }
+    let wechatpay = match &table.wechatpay {
+        None => None,
+        Some(account) => Some(wechatpay(file, account.get_ref(), account.span(), source, faults)?),
+    };
+    let account = match &wechatpay {
+        Some(WechatPayRoute::Account(keys)) => Some(WechatPayAccount { mchid: keys.mchid.clone(), appid: keys.appid.clone() }),
+        Some(WechatPayRoute::Sandbox) | None => None,
+    };
+    let merchant =
+        Merchant { id: MerchantId::new(id.as_str()), models: grant(file, table, faults), inference_per_second: limit?, wechatpay: account };
+    Some(MerchantRoute { merchant, keys, demo, wechatpay })
+}
+
+fn grant(file: &File, table: &MerchantTable, faults: &mut Collector<'_>) -> ModelGrant {
+    let Some(names) = &table.models else { return ModelGrant::All };
+    if names.iter().any(|name| name.get_ref() == "*") {
+        return ModelGrant::All;
+    }
+    for name in names.iter().filter(|name| !file.model_names.contains(name.get_ref())) {
+        faults.at(name.span(), format!("there is no [[model]] `{}`", name.get_ref()));
+    }
+    ModelGrant::Only(names.iter().map(|name| name.get_ref().clone()).collect())
+}
+
+fn wechatpay(
+    file: &File,
+    table: &WechatPayTable,
+    span: std::ops::Range<usize>,
+    source: &Source<'_>,
+    faults: &mut Collector<'_>,
+) -> Option<WechatPayRoute> {
+    if let Some(sandbox) = table.sandbox.as_ref().filter(|sandbox| *sandbox.get_ref()) {
+        if !file.has_sandbox {
+            faults.at(sandbox.span(), "sandbox = true needs a [sandbox]");
+        }
+        if table.mchid.is_some() || table.private_key.is_some() || table.apiv3_key.is_some() {
+            faults.at(sandbox.span(), "sandbox = true brings its own account: leave the other keys out");
+        }
+        return Some(WechatPayRoute::Sandbox);
+    }
+    let mut needed = |text: &Option<Text>, name: &str| {
+        if text.is_none() {
+            faults.at(span.clone(), format!("[merchant.wechatpay] lacks {name}"));
+        }
+        text.clone()
+    };
+    let (mchid, appid, serial) = (needed(&table.mchid, "mchid"), needed(&table.appid, "appid"), needed(&table.serial, "serial"));
+    let (private_key, apiv3_key) = (needed(&table.private_key, "private_key"), needed(&table.apiv3_key, "apiv3_key"));
+    let mut secret = |text: Option<Text>| {
+        text.and_then(|text| source.secret(text.get_ref()).map(|secret| (secret, text.span())).map_err(|what| faults.at(text.span(), what)).ok())
+    };
+    let (private_key, apiv3_key) = (secret(private_key), secret(apiv3_key));
+    if let Some((_, span)) = apiv3_key.as_ref().filter(|(secret, _)| secret.expose().len() != 32) {
+        faults.at(span.clone(), "an APIv3 key has 32 characters; what this names has another length");
+    }
+    let platform = platform(table, span, source, faults);
+    let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, faults));
+    Some(WechatPayRoute::Account(Box::new(WechatPayKeys {
+        mchid: mchid?.into_inner(),
+        appid: appid?.into_inner(),
+        serial: serial?.into_inner(),
+        private_key: private_key?.0,
+        apiv3_key: apiv3_key?.0,
+        platform: platform?,
+        base_url: base_url?,
+    })))
+}
+
+fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<PlatformKeys> {
+    let wrong = "platform must be \"certificates\" or { id = \"PUB_KEY_ID_…\", file = \"pub_key.pem\" }";
+    let Some(value) = &table.platform else {
+        faults.at(span, format!("[merchant.wechatpay] lacks platform; {wrong}"));
+        return None;
+    };
+    match value.get_ref() {
+        PlatformValue::Word(word) if word == "certificates" => Some(PlatformKeys::Certificates),
+        PlatformValue::PublicKey(key) if key.id.starts_with("PUB_KEY_ID_") => {
+            let pem: Result<Secret, String> = source.secret(&format!("file:{}", key.file));
+            pem.map(|pem| PlatformKeys::PublicKey { id: key.id.clone(), pem: pem.expose().to_owned() })
+                .map_err(|what| faults.at(value.span(), what))
+                .ok()
+        }
+        _ => {
+            faults.at(value.span(), wrong);
+            None
+        }
+    }
+}

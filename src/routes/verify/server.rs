@@ -1,0 +1,101 @@
+//! `[server]`, `[ledger]` and `[sandbox]`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use http::Uri;
+
+use super::super::faults::Collector;
+use super::super::raw::{File, LedgerTable, SandboxTable as RawSandbox, Text};
+use super::super::secret::Source;
+use super::super::{SandboxPlatform, SandboxTable, Server};
+
+const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const DRAIN_MS: u64 = 20_000;
+const CONNECTIONS_MAX: u64 = 4_096;
+
+/// `[server]`
+pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> {
+    let table = &file.server;
+    let listen = address(table.listen.as_ref(), "127.0.0.1:8080", faults);
+    let admin = address(table.admin.as_ref(), "127.0.0.1:9090", faults);
+    let sandbox = file.sandbox.as_ref().map(|sandbox| address(sandbox.listen.as_ref(), "127.0.0.1:8081", &mut Collector::new("")));
+    let all = [listen, admin, sandbox.flatten()];
+    let taken: Vec<SocketAddr> = all.into_iter().flatten().filter(|address| address.port() != 0).collect();
+    if taken.iter().enumerate().any(|(n, address)| taken.iter().skip(n + 1).any(|other| other == address)) {
+        faults.whole("two listeners have the same address: [server] listen, [server] admin and [sandbox] listen must differ");
+    }
+    let count = |value: Option<&serde_spanned::Spanned<u64>>, default: u64, range: std::ops::RangeInclusive<u64>, faults: &mut Collector<'_>| {
+        let found = value.map_or(default, |value| *value.get_ref());
+        if let Some(value) = value.filter(|_| !range.contains(&found)) {
+            faults.at(value.span(), format!("must be from {} to {}", range.start(), range.end()));
+        }
+        usize::try_from(found).unwrap_or(usize::MAX)
+    };
+    let body_bytes_max = count(table.body_bytes_max.as_ref(), BODY_BYTES_MAX, 1_024..=256 * 1024 * 1024, faults);
+    let connections_max = count(table.connections_max.as_ref(), CONNECTIONS_MAX, 1..=1_000_000, faults);
+    let workers = table.workers.as_ref().map(|workers| count(Some(workers), 1, 1..=256, faults));
+    Some(Server {
+        listen: listen?,
+        admin: admin?,
+        public_url: table.public_url.as_ref().and_then(|url| public_url(url, faults)),
+        body_bytes_max,
+        drain_ms: table.drain_ms.unwrap_or(DRAIN_MS),
+        connections_max,
+        workers,
+    })
+}
+
+/// `[ledger]`; a relative path counts from the file's folder.
+pub(super) fn ledger(table: Option<&LedgerTable>, source: &Source<'_>, faults: &mut Collector<'_>) -> String {
+    let url = table.map_or("sqlite:fengate.db", |table| table.url.get_ref().as_str());
+    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+    if let (None, Some(table)) = (path, table) {
+        faults.at(table.url.span(), "url must be \"sqlite:PATH\"");
+    }
+    format!("sqlite:{}", source.dir.join(path.unwrap_or("fengate.db")).display())
+}
+
+/// `[sandbox]`
+pub(super) fn sandbox(table: &RawSandbox, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<SandboxTable> {
+    let listen = address(table.listen.as_ref(), "127.0.0.1:8081", faults);
+    let divisor = table.callback_time_divisor.as_ref();
+    if let Some(divisor) = divisor.filter(|divisor| *divisor.get_ref() == 0) {
+        faults.at(divisor.span(), "must be 1 (WeChat Pay's own times) or more");
+    }
+    let platform = match table.platform.as_ref().map(|word| word.get_ref().as_str()) {
+        None | Some("certificates") => SandboxPlatform::Certificates,
+        Some("public_key") => SandboxPlatform::PublicKey,
+        Some(_) => {
+            faults.at(table.platform.as_ref().map(Text::span).unwrap_or_default(), "platform must be \"certificates\" or \"public_key\"");
+            SandboxPlatform::Certificates
+        }
+    };
+    let dir = source.dir.join(table.dir.as_deref().map_or_else(|| PathBuf::from("sandbox"), PathBuf::from));
+    Some(SandboxTable { listen: listen?, dir, callback_time_divisor: divisor.map_or(1, |divisor| *divisor.get_ref()).max(1), platform })
+}
+
+fn address(text: Option<&Text>, default: &str, faults: &mut Collector<'_>) -> Option<SocketAddr> {
+    let Some(text) = text else { return default.parse().ok() };
+    let address = text.get_ref().parse().ok();
+    if address.is_none() {
+        faults.at(text.span(), format!("`{}` is no address; write it as 127.0.0.1:8080", text.get_ref()));
+    }
+    address
+}
+
+fn public_url(text: &Text, faults: &mut Collector<'_>) -> Option<String> {
+    let url = text.get_ref();
+    let parsed: Option<Uri> = url.parse().ok();
+    let fine = parsed.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some()
+            && uri.path() == "/"
+            && uri.query().is_none()
+            && !url.ends_with('/')
+    });
+    if !fine {
+        faults.at(text.span(), "public_url must be http(s)://host[:port] with nothing behind it");
+    }
+    fine.then(|| url.clone())
+}
