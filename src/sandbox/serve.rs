@@ -1,0 +1,103 @@
+//! Serves the sandbox: WeChat Pay v3 under `/v3`, the model under `/v1`, the phone at `/`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use super::{Inner, desk, model, phone, v3};
+
+/// The body of an answer.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Most connections at once.
+const CONNECTIONS_MAX: usize = 4_096;
+
+/// The largest body that is read, in bytes.
+const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a body, and a connection's headers, may take.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+const HEADERS_WITHIN: Duration = Duration::from_secs(75);
+
+/// The connection is cut without an answer: a fault that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("cut on purpose")]
+pub(super) struct Cut;
+
+/// An answer at once.
+pub(super) fn whole(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Full::new(body).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+pub(super) async fn serve(inner: &Arc<Inner>, listener: TcpListener) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let stopping = inner.tasks.stopping();
+    tokio::pin!(stopping);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stopping => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (Ok((socket, _)), Ok(slot)) = (accepted, Arc::clone(&slots).try_acquire_owned()) else {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        let shared = Arc::clone(inner);
+        // Vital: while fengate drains, payments and streams under way still need the sandbox.
+        drop(inner.tasks.vital(async move {
+            connection(shared, socket).await;
+            drop(slot);
+        }));
+    }
+}
+
+async fn connection(inner: Arc<Inner>, socket: TcpStream) {
+    let _ = socket.set_nodelay(true);
+    let shared = Arc::clone(&inner);
+    let service = hyper::service::service_fn(move |request| enter(Arc::clone(&shared), request));
+    let conn = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).serve_connection(TokioIo::new(socket), service);
+    tokio::pin!(conn);
+    let stopping = inner.tasks.stopping();
+    tokio::pin!(stopping);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            _ = conn.as_mut() => return,
+            () = &mut stopping, if !draining => {
+                draining = true;
+                conn.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_WITHIN, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let Ok(Ok(collected)) = read else { return Ok(whole(StatusCode::PAYLOAD_TOO_LARGE, Bytes::new())) };
+    let body = collected.to_bytes();
+    if parts.uri.path().starts_with("/v3/") {
+        return v3::enter(&inner, &parts, body).await;
+    }
+    Ok(match (&parts.method, parts.uri.path()) {
+        (&Method::POST, "/v1/chat/completions") => model::answer(body, &inner.clock).await,
+        (&Method::GET, "/v1/models") => model::models(&inner.clock),
+        (&Method::GET, "/") => phone::page(&inner, &parts),
+        (&Method::POST, "/phone/pay") => phone::pay(&inner, &body),
+        (&Method::GET, "/sandbox/orders") => desk::orders(&inner),
+        (&Method::POST, "/sandbox/faults") => desk::faults(&inner, &body),
+        _ => whole(StatusCode::NOT_FOUND, Bytes::new()),
+    })
+}
