@@ -1,0 +1,56 @@
+//! What hyper lets through and two servers could read in two ways: refused before any door is reached.
+
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST};
+use http::{Method, Request};
+
+use crate::refusal::{Kind, Refusal};
+
+/// Checks the outlines of a request.
+pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let count = |name| request.headers().get_all(name).iter().count();
+    let bad = |code, message: &'static str| Err(Refusal::new(Kind::BadRequest, code, message));
+    if request.method() == Method::CONNECT || request.uri().path() == "*" {
+        return Err(Refusal::new(Kind::MethodNotAllowed, "method_not_allowed", "This is no forward proxy."));
+    }
+    if count(HOST) != 1 {
+        return bad("bad_host", "Send exactly one Host header.");
+    }
+    // An absolute target overrules Host: whoever stands before us may have looked at the other one.
+    let host = request.headers().get(HOST).map(http::HeaderValue::as_bytes);
+    if request.uri().authority().is_some_and(|authority| Some(authority.as_str().as_bytes()) != host) {
+        return bad("foreign_target", "The request names another host than its Host header; this is no forward proxy.");
+    }
+    if count(AUTHORIZATION) > 1 {
+        return bad("bad_authorization", "Send one Authorization header.");
+    }
+    let encodings = request.headers().get_all(CONTENT_ENCODING);
+    if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::new(Kind::UnsupportedMedia, "unsupported_encoding", "Send the body without Content-Encoding."));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(uri: &str, fields: &[(&str, &str)]) -> Result<(), Kind> {
+        let mut request = Request::post(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(()).expect("a request")).map_err(|refusal| refusal.kind)
+    }
+
+    #[test]
+    fn ambiguous_requests_are_refused() {
+        assert_eq!(verdict("/v1/models", &[("host", "a")]), Ok(()));
+        assert_eq!(verdict("http://a/v1/models", &[("host", "a")]), Ok(()));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("content-encoding", "identity")]), Ok(()));
+        assert_eq!(verdict("/v1/models", &[]), Err(Kind::BadRequest));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("host", "a")]), Err(Kind::BadRequest));
+        assert_eq!(verdict("http://b/v1/models", &[("host", "a")]), Err(Kind::BadRequest));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("authorization", "x"), ("authorization", "y")]), Err(Kind::BadRequest));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("content-encoding", "gzip")]), Err(Kind::UnsupportedMedia));
+    }
+}
