@@ -1,3 +1,10 @@
-//! The `fengate` program; everything it does is in the library.
+//! The binary: an allocator and the command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    fengate::cli::run()
+}

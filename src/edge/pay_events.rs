@@ -73,15 +73,13 @@ fn events(following: Following) -> impl Stream<Item = Bytes> + Send {
             let event = event(&payment, following.language);
             return Some((event, Some(following).filter(|_| !payment.state.is_final())));
         }
-        loop {
-            match following.woken().await {
-                Woken::End => return None,
-                Woken::Heartbeat => return Some((Bytes::from_static(b": still here\n\n"), Some(following))),
-                Woken::Changed => {
-                    let Ok(Some(payment)) = following.ledger.payment(&following.id).await else { return None };
-                    let event = event(&payment, following.language);
-                    return Some((event, Some(following).filter(|_| !payment.state.is_final())));
-                }
+        match following.woken().await {
+            Woken::End => None,
+            Woken::Heartbeat => Some((Bytes::from_static(b": still here\n\n"), Some(following))),
+            Woken::Changed => {
+                let Ok(Some(payment)) = following.ledger.payment(&following.id).await else { return None };
+                let event = event(&payment, following.language);
+                Some((event, Some(following).filter(|_| !payment.state.is_final())))
             }
         }
     })

@@ -74,7 +74,7 @@ impl Writer {
         }
         let json = json_of(&chunk);
         let first = self.first.as_ref().filter(|_| chunk.turn > 0);
-        openai::patched_chunk(text(&json), first.map(|json| text(json)), self.payments(&chunk.payments)?.as_deref())
+        openai::patched_chunk(text(&json), first.map(text), self.payments(&chunk.payments)?.as_deref())
     }
 
     fn usage(&self, report: UsageEvent) -> Result<Bytes, Refusal> {
@@ -94,7 +94,7 @@ impl Writer {
             frames.extend_from_slice(&openai::patched_chunk(&role, None, None)?);
             self.first = Some(Bytes::from(role));
         }
-        let first = self.first.as_ref().map(|json| text(json));
+        let first = self.first.as_ref().map(text);
         let json = openai::chunk_json(outlines, piece);
         frames.extend_from_slice(&openai::patched_chunk(&json, first, self.payments(payments)?.as_deref())?);
         Ok(Bytes::from(frames))

@@ -127,12 +127,12 @@ impl Asked {
     /// The merchant's order, told in a system message.
     pub(super) fn order(&self) -> Value {
         let system = self.messages.iter().filter(|message| message["role"] == "system" || message["role"] == "developer");
-        let orders = system.filter_map(|message| {
+        let mut orders = system.filter_map(|message| {
             let text = text_of(&message["content"]);
             let json: Value = serde_json::from_str(text.get(text.find('{')?..)?).ok()?;
             Some(json["order"].clone()).filter(Value::is_object)
         });
-        orders.last().unwrap_or_default()
+        orders.next_back().unwrap_or_default()
     }
 }
 
