@@ -1,0 +1,20 @@
+//! The whole house, in process and as the built binary: every promise of the README against real sockets, a real ledger and the sandbox.
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests start the other side of a conversation themselves")]
+mod house {
+    mod amounts;
+    mod attacks;
+    mod callbacks;
+    mod failing;
+    mod living;
+    mod once;
+    mod passing;
+    mod paying;
+    mod rig;
+    mod sdk_shapes;
+    mod spikes;
+    mod storm;
+    mod upstream;
+    mod visitor;
+}

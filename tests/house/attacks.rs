@@ -1,0 +1,81 @@
+//! Clients that are no friends: ambiguous, silent, slow, or not HTTP at all. Each is answered or cut, and the house goes on.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::rig::{KEY, Rig, ask};
+use super::visitor::{self, PATIENCE};
+
+fn head(fields: &str) -> Vec<u8> {
+    format!("POST /v1/chat/completions HTTP/1.1\r\n{fields}authorization: Bearer sk-fengate-demo\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .into_bytes()
+}
+
+#[tokio::test]
+async fn what_two_readers_could_read_in_two_ways_is_refused() {
+    let rig = Rig::start().await;
+    for (what, bytes, status) in [
+        ("no Host", head(""), "400"),
+        ("two Hosts", head("host: a\r\nhost: b\r\n"), "400"),
+        ("two Authorizations", head("host: a\r\nauthorization: Bearer x\r\n"), "400"),
+        ("an encoded body", head("host: a\r\ncontent-encoding: gzip\r\n"), "415"),
+        ("a foreign target", b"GET http://evil/v1/models HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n".to_vec(), "400"),
+        ("CONNECT", b"CONNECT evil:443 HTTP/1.1\r\nhost: evil:443\r\nconnection: close\r\n\r\n".to_vec(), "405"),
+        ("two lengths", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_vec(), "400"),
+        ("a signed length", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\na".to_vec(), "400"),
+        ("a bad chunk", b"POST /callbacks/wechatpay/demo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n".to_vec(), "400"),
+        ("a folded header", b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx: 1\r\n folded\r\n\r\n".to_vec(), "400"),
+        ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), "400"),
+        ("a header too many", format!("GET /v1/models HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(200)).into_bytes(), "431"),
+        ("a long path", format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "x".repeat(70_000)).into_bytes(), "4"),
+        ("a declared giant", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer sk-fengate-demo\r\ncontent-length: 99999999999\r\nconnection: close\r\n\r\n".to_vec(), "413"),
+    ] {
+        let answer = visitor::raw(rig.public, &bytes).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{what}: {answer}");
+    }
+    assert_eq!(rig.chat(&ask("hello")).await.status, 200, "the house goes on");
+    assert_eq!(rig.metric("fengate_panics_total{door=\"front\"}").await, 0.0);
+}
+
+#[tokio::test]
+async fn hostile_json_is_refused_in_no_time() {
+    let rig = Rig::start().await;
+    for body in [
+        "[".repeat(60_000),
+        format!("{{\"model\":\"plain\",\"messages\":{}{}}}", "[".repeat(20_000), "]".repeat(20_000)),
+        "{\"model\":\"wechat-pay-base\",\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800\"}]}".to_owned(),
+        "\u{feff}{}".to_owned(),
+        "{\"model\":1e309,\"messages\":[]}".to_owned(),
+        "{\"model\":\"plain\",\"messages\":{}}".to_owned(),
+        "null".to_owned(),
+        String::new(),
+        "{\"model\":\"wechat-pay-base\",\"messages\":[],\"payment\":{\"order\":{\"amount\":{\"total\":1.5}}}}".to_owned(),
+    ] {
+        let answer = visitor::post(rig.public, "/v1/chat/completions", &[KEY], body.clone()).await;
+        assert_eq!(answer.status, 400, "{}: {}", body.chars().take(60).collect::<String>(), answer.text());
+        answer.error_code();
+    }
+    let mut invalid = b"{\"model\":\"plain\",\"messages\":[\"".to_vec();
+    invalid.extend_from_slice(&[0xff, 0xfe]);
+    assert_eq!(visitor::post(rig.public, "/v1/chat/completions", &[KEY], invalid).await.status, 400);
+}
+
+/// How long a connection lasts on which a client does what `start` says and then nothing.
+async fn lasts(rig: &Rig, start: &[u8]) -> std::time::Duration {
+    let since = tokio::time::Instant::now();
+    let mut socket = TcpStream::connect(rig.public).await.expect("a connection");
+    socket.write_all(start).await.expect("written");
+    let mut rest = Vec::new();
+    tokio::time::timeout(PATIENCE * 2, socket.read_to_end(&mut rest)).await.expect("cut in time").expect("read");
+    since.elapsed()
+}
+
+#[tokio::test]
+async fn silent_and_dawdling_clients_are_cut() {
+    let rig = Rig::start().await;
+    let body = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer sk-fengate-demo\r\ncontent-length: 100\r\n\r\n{";
+    let (silent, dawdling, slow_body) = tokio::join!(lasts(&rig, b""), lasts(&rig, b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx-sl"), lasts(&rig, body));
+    assert!(silent.as_secs() <= 11 && dawdling.as_secs() <= 11, "{silent:?} {dawdling:?}");
+    assert!(slow_body.as_secs() <= 31, "{slow_body:?}");
+    assert_eq!(rig.metric("fengate_connections_cut_total{reason=\"silent\"}").await, 2.0);
+}

@@ -1,0 +1,130 @@
+//! Once: retries, races, lost answers and hung-up clients all end in one order, and the ledger agrees with the payment side.
+
+use serde_json::json;
+
+use super::rig::{KEY, Rig, order, payment_in, streamed};
+use super::visitor;
+
+#[tokio::test]
+async fn the_same_request_again_finds_the_first_payment() {
+    let rig = Rig::start().await;
+    let body = order("pay for the blue sneakers", 12_900);
+    let first = payment_in(&rig.chat(&body).await);
+    // Laid out differently, as another SDK would send it.
+    let again = visitor::post(rig.public, "/v1/chat/completions", &[KEY], format!("{body:#}")).await;
+    assert_eq!(payment_in(&again)["id"], first["id"]);
+    assert!(again.text().contains("129.00"));
+    let other = payment_in(&rig.chat(&order("please pay for the blue sneakers", 12_900)).await);
+    assert_ne!(other["id"], first["id"], "another request is another payment");
+    assert_eq!(rig.orders().await.len(), 2);
+    assert_eq!(rig.metric("fengate_replays_total{merchant=\"demo\"}").await, 1.0);
+    rig.phone(first["next_action"]["code_url"].as_str().expect("a code")).await;
+    rig.until_state(first["id"].as_str().expect("an id"), "paid").await;
+    let paid = rig.chat(&streamed(body.clone())).await.text();
+    assert!(!paid.contains(first["id"].as_str().expect("an id")), "streamed is another body");
+    assert_eq!(payment_in(&rig.chat(&body).await)["state"], "paid", "told as it stands now");
+}
+
+#[tokio::test]
+async fn a_key_names_one_payment() {
+    let rig = Rig::start().await;
+    let body = order("pay for the blue sneakers", 12_900);
+    let keyed = [KEY, ("idempotency-key", "req-7")];
+    let first = payment_in(&rig.chat_as(&keyed, &body).await);
+    assert_eq!(payment_in(&rig.chat_as(&keyed, &body).await)["id"], first["id"]);
+    let reused = rig.chat_as(&keyed, &order("pay for the red hat", 500)).await;
+    assert_eq!((reused.status.as_u16(), reused.error_code().as_str()), (422, "idempotency_key_reused"));
+    for bad in ["", "x y\u{7f}"] {
+        assert_eq!(rig.chat_as(&[KEY, ("idempotency-key", bad.trim_end_matches('\u{7f}'))], &body).await.status.is_success(), !bad.is_empty());
+    }
+    let cart = |words: &str| {
+        let mut body = order(words, 12_900);
+        body["payment"]["idempotency_key"] = "cart-77".into();
+        body
+    };
+    let first = payment_in(&rig.chat(&cart("pay for the blue sneakers")).await);
+    let later = payment_in(&rig.chat(&cart("well, buy it then")).await);
+    assert_eq!(later["id"], first["id"], "a cart is paid once, whatever is said about it");
+}
+
+#[tokio::test]
+async fn a_hundred_equal_requests_at_once_make_one_order() {
+    let rig = Rig::start().await;
+    let bodies: Vec<_> = (0..100)
+        .map(|n| if n % 2 == 0 { order("pay for the blue sneakers", 12_900) } else { streamed(order("pay for the blue sneakers", 12_900)) })
+        .collect();
+    let (whole, stream) = ([KEY, ("idempotency-key", "w")], [KEY, ("idempotency-key", "s")]);
+    let answers =
+        futures_util::future::join_all(bodies.iter().map(|body| rig.chat_as(if body["stream"] == true { &stream } else { &whole }, body))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    let ids: std::collections::HashSet<String> =
+        answers.iter().step_by(2).map(|answer| payment_in(answer)["id"].as_str().expect("an id").to_owned()).collect();
+    assert_eq!(ids.len(), 1);
+    assert!(answers.iter().step_by(2).all(|answer| payment_in(answer)["next_action"]["code_url"].is_string()), "every caller gets the code");
+    let orders = rig.orders().await;
+    assert_eq!(orders.len(), 2, "one for each key");
+    assert!(orders.iter().all(|order| order["creates"] == 1), "{orders:?}");
+}
+
+#[tokio::test]
+async fn an_answer_lost_on_the_way_is_found_again_under_the_same_number() {
+    for fault in [
+        json!({"reset_after_acting": 1}),
+        json!({"status_500_after_acting": 1}),
+        json!({"bad_signature": 1}),
+        json!({"status_503": 1}),
+        json!({"reset_after_acting": 3}),
+    ] {
+        let rig = Rig::start().await;
+        rig.faults(json!({"create": fault})).await;
+        let answer = rig.chat(&order("pay for the blue sneakers", 12_900)).await;
+        let payment = payment_in(&answer);
+        assert_eq!(payment["state"], "unknown", "neither success nor failure: {fault}");
+        assert_eq!(answer.header("x-should-retry"), "false");
+        let settled = rig.until_state(payment["id"].as_str().expect("an id"), "awaiting_user").await;
+        assert!(settled.code_url.is_some());
+        let orders = rig.orders().await;
+        assert_eq!(orders.len(), 1, "{fault}: {orders:?}");
+        assert_eq!(orders[0]["out_trade_no"], settled.out_trade_no.as_str());
+        assert_eq!(orders[0]["code_url"].as_str(), settled.code_url.as_deref(), "the code that lives");
+        rig.phone(settled.code_url.as_deref().expect("a code")).await;
+        rig.until_state(settled.id.as_str(), "paid").await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_notice_is_found_by_asking() {
+    let rig = Rig::start().await;
+    rig.faults(json!({"callbacks": {"drop": 1_000}})).await;
+    let payment = payment_in(&rig.chat(&order("pay for the blue sneakers", 12_900)).await);
+    rig.phone(payment["next_action"]["code_url"].as_str().expect("a code")).await;
+    rig.until_state(payment["id"].as_str().expect("an id"), "paid").await;
+    assert_eq!(rig.metric("fengate_callbacks_total{verdict=\"settled\"}").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_cannot_cut_a_payment_in_half() {
+    let rig = Rig::start().await;
+    rig.faults(json!({"create": {"delay_ms": 300}})).await;
+    for (n, stream) in [false, true].into_iter().enumerate() {
+        let mut body = order(&format!("pay for the blue sneakers, {n}"), 12_900);
+        body["stream"] = stream.into();
+        let request = visitor::post_request(rig.public, "/v1/chat/completions", &[KEY], body.to_string());
+        let public = rig.public;
+        let asking = tokio::task::spawn(async move {
+            let mut response = visitor::open(public, request).await;
+            while http_body_util::BodyExt::frame(response.body_mut()).await.is_some() {}
+        });
+        // Recorded, and the order under way.
+        visitor::until("the payment to be recorded", || async {
+            (rig.metric("fengate_payments_total{decided_by=\"model\",state=\"created\"}").await > n as f64).then_some(())
+        })
+        .await;
+        asking.abort();
+    }
+    visitor::until("both orders", || async {
+        (rig.metric("fengate_payments_total{decided_by=\"model\",state=\"awaiting_user\"}").await == 2.0).then_some(())
+    })
+    .await;
+    assert_eq!(rig.orders().await.len(), 2);
+}
