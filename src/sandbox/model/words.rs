@@ -118,28 +118,24 @@ fn numerals(chars: &[char], at: usize) -> Option<i64> {
 /// What a text asks to pay for: the words between "for" (or the verb) and the amount.
 pub(super) fn object_of(text: &str) -> Option<String> {
     let lower = text.to_lowercase();
-    let after = ["for the ", "for a ", "for ", "buy the ", "buy a ", "buy ", "purchase the ", "purchase "].iter().find_map(|word| {
-        let at = lower.find(word)? + word.len();
-        text.get(at..)
-    });
-    let object = match after {
-        Some(words) => {
-            let end = [" with ", " using ", " now", " please", ",", ".", "!", " at ", " for "]
-                .iter()
-                .filter_map(|end| words.to_lowercase().find(end))
-                .min()
-                .unwrap_or(words.len());
-            words.get(..end)?.trim().to_owned()
-        }
-        None if is_chinese(text) => {
-            let kept: String = text
-                .chars()
-                .filter(|c| !c.is_ascii_digit() && !"帮我请用微信支付款买单下结账元块，。！¥￥.、一百二十三四五六七八九两千万零".contains(*c))
-                .collect();
-            kept.trim().to_owned()
-        }
-        None => String::new(),
-    };
-    let is_amount = amount_fen(&object).is_some();
-    Some(object).filter(|object| !object.is_empty() && !is_amount && object.chars().count() <= 60)
+    let starts = ["for the ", "for a ", "for ", "buy the ", "buy a ", "buy ", "purchase the ", "purchase "];
+    let mut objects = starts.iter().filter_map(|start| text.get(lower.find(start)? + start.len()..).map(up_to_the_end));
+    let chinese = || is_chinese(text).then(|| chinese_object(text));
+    objects.find(is_object).or_else(|| chinese().filter(is_object))
+}
+
+fn is_object(object: &String) -> bool {
+    !object.is_empty() && amount_fen(object).is_none() && object.chars().count() <= 60
+}
+
+fn up_to_the_end(words: &str) -> String {
+    let lower = words.to_lowercase();
+    let ends = [" with ", " using ", " now", " please", ",", ".", "!", " at ", " for "];
+    let end = ends.iter().filter_map(|end| lower.find(end)).min().unwrap_or(words.len());
+    words.get(..end).unwrap_or_default().trim().to_owned()
+}
+
+fn chinese_object(text: &str) -> String {
+    const AROUND: &str = "帮我请用微信支付款买单下结账元块，。！¥￥.、一百二十三四五六七八九两千万零";
+    text.chars().filter(|c| !c.is_ascii_digit() && !AROUND.contains(*c)).collect::<String>().trim().to_owned()
 }
