@@ -121,10 +121,10 @@ pub(super) fn object_of(text: &str) -> Option<String> {
     let starts = ["for the ", "for a ", "for ", "buy the ", "buy a ", "buy ", "purchase the ", "purchase "];
     let mut objects = starts.iter().filter_map(|start| text.get(lower.find(start)? + start.len()..).map(up_to_the_end));
     let chinese = || is_chinese(text).then(|| chinese_object(text));
-    objects.find(is_object).or_else(|| chinese().filter(is_object))
+    objects.find(|object| is_object(object)).or_else(|| chinese().filter(|object| is_object(object)))
 }
 
-fn is_object(object: &String) -> bool {
+fn is_object(object: &str) -> bool {
     !object.is_empty() && amount_fen(object).is_none() && object.chars().count() <= 60
 }
 
