@@ -29,7 +29,7 @@ use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId,
 use crate::metrics::Metrics;
 use crate::payment::record::{NewPayment, Payment};
 use crate::payment::state::{Event, Step};
-use writer::{Finish, Work, Writer};
+use writer::{Finish, Laid, Tray, Work, Writer};
 
 /// Most changes, and most questions, that wait at once; beyond it the ledger says that it is busy.
 const QUEUE_MAX: usize = 4_096;
@@ -50,6 +50,7 @@ pub struct Ledger {
 
 struct Shared {
     work: SyncSender<Work>,
+    tray: Arc<Tray>,
     questions: SyncSender<Question>,
     changes: broadcast::Sender<PaymentId>,
     failed: Arc<AtomicBool>,
@@ -73,11 +74,12 @@ impl Ledger {
         let connection = schema::open_writer(&path)?;
         let failed = Arc::new(AtomicBool::new(false));
         let (work, queue) = sync_channel(QUEUE_MAX);
-        let writer = Writer { connection, work: queue, failed: Arc::clone(&failed), metrics: metrics.clone() };
+        let tray = Arc::new(Tray::default());
+        let writer = Writer { connection, work: queue, tray: Arc::clone(&tray), failed: Arc::clone(&failed), metrics: metrics.clone() };
         start("ledger-writer", &path, move || writer.run())?;
         let questions = reading(&path)?;
         let (changes, _) = broadcast::channel(REPORTS_MAX);
-        Ok(Self { shared: Arc::new(Shared { work, questions, changes, failed, clock, metrics, lock: Mutex::new(Some(lock)) }) })
+        Ok(Self { shared: Arc::new(Shared { work, tray, questions, changes, failed, clock, metrics, lock: Mutex::new(Some(lock)) }) })
     }
 
     /// Records a payment, durably, or finds the one that exists under its identity. `body` makes the order's bytes; it is called only for a
@@ -116,8 +118,11 @@ impl Ledger {
 
     /// Keeps a usage record, soon: nobody waits for it. If it cannot be kept a metric says so.
     pub fn record_usage(&self, record: UsageRecord) {
-        if self.shared.work.try_send(Work::Usage(record, self.shared.clock.now())).is_err() {
-            self.shared.metrics.usage_dropped.with_label_values(&["queue_full"]).inc();
+        match self.shared.tray.lay(record, self.shared.clock.now()) {
+            // A full queue needs no telling: the writer is at work, and every commit takes the tray along.
+            Laid::First => drop(self.shared.work.try_send(Work::UsageWaits)),
+            Laid::More => {}
+            Laid::Full => self.shared.metrics.usage_dropped.with_label_values(&["tray_full"]).inc(),
         }
     }
 

@@ -1,22 +1,25 @@
 //! The writer: one thread owns the writing connection. Changes that wait together are made durable by one commit (group commit): each
 //! stands in a savepoint of its own, so that one that fails takes no other with it; nobody hears of a change before the disk has it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::error::LedgerError;
-use super::usage;
+use super::usage::insert;
 use crate::chat::usage::UsageRecord;
 use crate::clock::UnixMs;
 use crate::metrics::{Metrics, seconds};
 
 /// Most changes in one commit: keeps the wait of the first bounded.
 const GROUP_MAX: usize = 256;
+
+/// Most usage records that wait: a fifth of a second of more than any machine serves.
+const TRAY_MAX: usize = 65_536;
 
 /// How long a usage record may wait for company before it is committed by itself. Losing this much in a crash loses no money.
 const USAGE_WAIT: Duration = Duration::from_millis(200);
@@ -31,16 +34,51 @@ pub(super) type Change = Box<dyn FnOnce(Result<&Connection, LedgerError>) -> Fin
 pub(super) enum Work {
     /// A change whose caller waits.
     Change(Change, Instant),
-    /// A usage record nobody waits for.
-    Usage(UsageRecord, UnixMs),
+    /// The first usage record since the last commit lies in the tray; nobody waits for it.
+    UsageWaits,
     /// Commit what is there and end.
     Close(Finish),
+}
+
+/// Usage records that wait for the next commit: laid down without waking anybody, but for the first.
+#[derive(Default)]
+pub(super) struct Tray(Mutex<Vec<(UsageRecord, UnixMs)>>);
+
+/// How a record was laid down.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Laid {
+    /// It is the first since the last commit: somebody has to tell the writer.
+    First,
+    /// It lies with others.
+    More,
+    /// The tray is full.
+    Full,
+}
+
+impl Tray {
+    pub(super) fn lay(&self, record: UsageRecord, at: UnixMs) -> Laid {
+        let mut records = self.records();
+        if records.len() >= TRAY_MAX {
+            return Laid::Full;
+        }
+        records.push((record, at));
+        if records.len() == 1 { Laid::First } else { Laid::More }
+    }
+
+    fn take(&self) -> Vec<(UsageRecord, UnixMs)> {
+        std::mem::take(&mut *self.records())
+    }
+
+    fn records(&self) -> MutexGuard<'_, Vec<(UsageRecord, UnixMs)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The writing thread.
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) work: Receiver<Work>,
+    pub(super) tray: Arc<Tray>,
     /// Set after a failed commit, for good.
     pub(super) failed: Arc<AtomicBool>,
     pub(super) metrics: Metrics,
@@ -50,7 +88,6 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Group {
     changes: Vec<(Change, Instant)>,
-    usage: Vec<(UsageRecord, UnixMs)>,
     usage_since: Option<Instant>,
     close: Option<Finish>,
 }
@@ -59,8 +96,7 @@ impl Group {
     fn add(&mut self, work: Work) {
         match work {
             Work::Change(change, asked) => self.changes.push((change, asked)),
-            Work::Usage(record, at) => {
-                self.usage.push((record, at));
+            Work::UsageWaits => {
                 self.usage_since.get_or_insert_with(Instant::now);
             }
             Work::Close(finish) => self.close = Some(finish),
@@ -68,10 +104,7 @@ impl Group {
     }
 
     fn must_commit(&self) -> bool {
-        !self.changes.is_empty()
-            || self.close.is_some()
-            || self.usage.len() >= GROUP_MAX
-            || self.usage_since.is_some_and(|since| since.elapsed() >= USAGE_WAIT)
+        !self.changes.is_empty() || self.close.is_some() || self.usage_since.is_some_and(|since| since.elapsed() >= USAGE_WAIT)
     }
 }
 
@@ -109,7 +142,6 @@ impl Writer {
             Err(RecvTimeoutError::Disconnected) => return false,
         }
         while group.changes.len() < GROUP_MAX
-            && group.usage.len() < GROUP_MAX
             && let Ok(work) = self.work.try_recv()
         {
             group.add(work);
@@ -118,12 +150,19 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Group) {
-        if group.changes.is_empty() && group.usage.is_empty() {
+        let usage = self.tray.take();
+        if group.changes.is_empty() && usage.is_empty() {
             return;
         }
         let count = group.changes.len();
         let asked: Vec<Instant> = group.changes.iter().map(|(_, asked)| *asked).collect();
-        let (finishes, outcome) = self.transact(group);
+        let (finishes, outcome) = self.transact(group, &usage);
+        if let Err(e) = &outcome
+            && !usage.is_empty()
+        {
+            self.metrics.usage_dropped.with_label_values(&["commit"]).inc_by(usage.len() as u64);
+            tracing::error!(error = %e, records = usage.len(), "usage records could not be committed");
+        }
         if matches!(outcome, Err(LedgerError::Storage(_))) {
             // What the disk holds after a failed commit is anybody's guess: no money moves on a guess.
             self.failed.store(true, Ordering::SeqCst);
@@ -137,7 +176,7 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, group: Group) -> (Vec<Finish>, Result<(), LedgerError>) {
+    fn transact(&mut self, group: Group, usage: &[(UsageRecord, UnixMs)]) -> (Vec<Finish>, Result<(), LedgerError>) {
         if self.failed.load(Ordering::SeqCst) {
             return refused(group, LedgerError::Failed);
         }
@@ -145,8 +184,8 @@ impl Writer {
             return refused(group, e.into());
         }
         let finishes = group.changes.into_iter().map(|(change, _)| change(Ok(&self.connection))).collect();
-        for (record, at) in &group.usage {
-            if let Err(e) = usage::insert(&self.connection, record, *at) {
+        for (record, at) in usage {
+            if let Err(e) = insert(&self.connection, record, *at) {
                 self.metrics.usage_dropped.with_label_values(&["storage"]).inc();
                 tracing::error!(error = %e, "a usage record could not be written");
             }
