@@ -44,8 +44,11 @@ async fn run(rounds: usize, length: Duration) -> anyhow::Result<()> {
     let logging = Proxy::fengate(dir.path(), upstream, "info").await?;
     println!("memory, idle            fengate {:>7} KiB   nginx {:>7} KiB", fengate.rss_kib()?, nginx.rss_kib()?);
     for kind in [Kind::Whole, Kind::Streamed] {
-        println!("\n{}, {CONNECTIONS} connections, {rounds} rounds of {} s", kind.name(), length.as_secs());
-        compare(kind, rounds, length, [&fengate, &logging, &nginx]).await?;
+        for paced in [true, false] {
+            let pace = if paced { "at the same rate" } else { "as fast as each goes" };
+            println!("\n{}, {pace}: {CONNECTIONS} connections, {rounds} rounds of {} s", kind.name(), length.as_secs());
+            compare((kind, paced), rounds, length, [&fengate, &logging, &nginx]).await?;
+        }
         latency(kind, upstream, [&fengate, &nginx]).await?;
     }
     println!("\nmemory, after {CONNECTIONS} busy  fengate {:>7} KiB   nginx {:>7} KiB", fengate.rss_kib()?, nginx.rss_kib()?);
@@ -57,7 +60,7 @@ async fn run(rounds: usize, length: Duration) -> anyhow::Result<()> {
 }
 
 /// Alternates the proxies and prints what each costs, and the ratios to nginx, round by round.
-async fn compare(kind: Kind, rounds: usize, length: Duration, proxies: [&Proxy; 3]) -> anyhow::Result<()> {
+async fn compare((kind, paced): (Kind, bool), rounds: usize, length: Duration, proxies: [&Proxy; 3]) -> anyhow::Result<()> {
     let names = ["fengate", "fengate, logging", "nginx"];
     let mut costs = [const { Vec::new() }; 3];
     let mut rates = [const { Vec::new() }; 3];
@@ -67,7 +70,8 @@ async fn compare(kind: Kind, rounds: usize, length: Duration, proxies: [&Proxy; 
     for _ in 0..rounds {
         for (n, proxy) in proxies.iter().enumerate() {
             let before = proxy.cpu_us()?;
-            let done = Load::new(proxy.address, kind, CONNECTIONS).run(length).await?;
+            let load = Load::new(proxy.address, kind, CONNECTIONS);
+            let done = if paced { load.paced() } else { load }.run(length).await?;
             costs[n].push((proxy.cpu_us()? - before) as f64 / done.requests as f64);
             rates[n].push(done.requests as f64 / done.took.as_secs_f64());
         }

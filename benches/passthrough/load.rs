@@ -52,6 +52,8 @@ pub(crate) struct Load {
     to: SocketAddr,
     kind: Kind,
     connections: usize,
+    /// Between two questions of one connection; `None` for as fast as it goes.
+    pace: Option<Duration>,
 }
 
 /// What a run came to.
@@ -62,18 +64,29 @@ pub(crate) struct Done {
 
 impl Load {
     pub(crate) fn new(to: SocketAddr, kind: Kind, connections: usize) -> Self {
-        Self { to, kind, connections }
+        Self { to, kind, connections, pace: None }
+    }
+
+    /// Asks at the same rate whatever is asked: what a request costs then does not depend on how busy the other side is.
+    pub(crate) fn paced(mut self) -> Self {
+        self.pace = Some(Duration::from_millis(if self.kind == Kind::Whole { 1 } else { 25 }));
+        self
     }
 
     /// Asks on all connections until the time is over.
     pub(crate) async fn run(&self, length: Duration) -> anyhow::Result<Done> {
         let began = Instant::now();
         let asking = (0..self.connections).map(|_| {
-            let (to, request) = (self.to, self.kind.request(self.to));
+            let (to, request, pace) = (self.to, self.kind.request(self.to), self.pace);
             tokio::spawn(async move {
                 let mut visit = Visit::open(to).await?;
+                let mut ticks = tokio::time::interval(pace.unwrap_or(Duration::from_secs(1)));
+                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
                 let mut requests = 0u64;
                 while began.elapsed() < length {
+                    if pace.is_some() {
+                        ticks.tick().await;
+                    }
                     visit.ask(&request).await?;
                     requests += 1;
                 }
@@ -141,6 +154,12 @@ impl Visit {
         while !self.is_whole() {
             let count = self.socket.read_buf(&mut self.held).await?;
             ensure!(count > 0, "the connection closed: {}", String::from_utf8_lossy(&self.held));
+        }
+        // A server may end a connection after so many requests, and says so.
+        if self.held.windows(17).take(512).any(|window| window.eq_ignore_ascii_case(b"connection: close")) {
+            let address = self.socket.peer_addr()?;
+            self.socket = TcpStream::connect(address).await?;
+            self.socket.set_nodelay(true)?;
         }
         ensure!(self.held.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&self.held));
         Ok(())

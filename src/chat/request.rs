@@ -1,5 +1,7 @@
 //! A chat request: the bytes the client sent, the few fields we act on, and what fengate adds to them on the way to a model.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -11,7 +13,7 @@ pub struct ChatRequest {
     /// The request as it came: one JSON object in valid UTF-8.
     pub body: Bytes,
     /// The client's end-to-end header fields that a provider may see: no credential, nothing of the connection.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// The model asked for.
     pub model: String,
     /// Whether the answer is to be streamed.

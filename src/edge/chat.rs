@@ -55,20 +55,21 @@ async fn asked(house: &SharedHouse, arrival: &Arrival, parts: &Parts, body: Inco
         stopwatch: Arc::new(Stopwatch::default()),
     };
     let (name, usage_asked, stopwatch) = (call.request.model.clone(), call.request.usage_asked, Arc::clone(&call.stopwatch));
+    let created = house.clock.now().seconds();
     let reply = model.stack.ask(call).await;
     // The wait for a slow body is the caller's own; everything after it that was no wait for others is ours.
     house.metrics.overhead_seconds.observe(seconds(read_at.elapsed().saturating_sub(stopwatch.total())));
-    let outlines = Authored { id: format!("chatcmpl-{}", uuid::Uuid::new_v4().simple()), created: house.clock.now().seconds(), model: name };
+    let outlines = || Authored { id: format!("chatcmpl-{}", uuid::Uuid::new_v4().simple()), created, model: name };
     match reply? {
-        ChatReply::Whole(reply) => whole(house, reply, &outlines),
+        ChatReply::Whole(reply) => whole(house, reply, outlines),
         ChatReply::Stream(stream) => {
-            let telling = Telling { outlines, usage_asked, public_url: house.public_url.clone(), request_id: arrival.request_id.clone() };
+            let telling = Telling { outlines: outlines(), usage_asked, public_url: house.public_url.clone(), request_id: arrival.request_id.clone() };
             Ok(streamed(stream.headers, sse_out::events(stream.events, telling)))
         }
     }
 }
 
-fn whole(house: &House, reply: WholeReply, outlines: &Authored) -> Result<Response<Body>, Refusal> {
+fn whole(house: &House, reply: WholeReply, outlines: impl FnOnce() -> Authored) -> Result<Response<Body>, Refusal> {
     let payments = match reply.payments.as_slice() {
         [] => None,
         payments => {
@@ -78,7 +79,7 @@ fn whole(house: &House, reply: WholeReply, outlines: &Authored) -> Result<Respon
     };
     let bytes: Bytes = match &reply.body {
         WholeBody::AsCame { bytes, message } => openai::finished(&reply, bytes, message, payments.as_deref())?,
-        WholeBody::Composed { text } => openai::completion(outlines, text, reply.usage.unwrap_or_default(), payments.as_deref().unwrap_or("[]")),
+        WholeBody::Composed { text } => openai::completion(&outlines(), text, reply.usage.unwrap_or_default(), payments.as_deref().unwrap_or("[]")),
     };
     let mut response = Response::new(Body::whole(bytes));
     *response.headers_mut() = reply.headers;

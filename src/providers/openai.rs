@@ -87,7 +87,10 @@ fn request_for(endpoint: &Endpoint, call: &ChatCall, body: Bytes) -> Result<Requ
     *request.method_mut() = Method::POST;
     *request.uri_mut() = endpoint.url.clone();
     let headers = request.headers_mut();
-    headers.extend(call.request.headers.clone());
+    headers.reserve(call.request.headers.len() + 8);
+    for (name, value) in call.request.headers.as_ref() {
+        headers.append(name.clone(), value.clone());
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static(if call.request.stream { "text/event-stream" } else { "application/json" }));
     // Usage must be read out of the answer, so it has to come in the clear.

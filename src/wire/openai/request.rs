@@ -1,6 +1,7 @@
 //! A chat-completions request: read for the few fields we act on; written as the bytes that came, or with just the changed members.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -56,7 +57,7 @@ pub fn read_request(body: Bytes, headers: HeaderMap) -> Result<ReadRequest, Refu
     let present = |raw: &&RawValue| raw.get() != "null";
     let payment = fields.payment.filter(present).map(slice);
     let request = ChatRequest {
-        headers,
+        headers: Arc::new(headers),
         model: fields.model.into_owned(),
         stream: fields.stream.unwrap_or(false),
         usage_asked: fields.stream_options.is_some_and(|raw| includes_usage(raw.get())),
