@@ -10,6 +10,7 @@ pub mod chat;
 mod chat_part;
 mod conn_io;
 pub mod doors;
+mod gather;
 pub mod guard;
 mod headers;
 pub mod models;

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 
 use super::answer;
 use super::body::Body;
+use super::gather::Gather;
 use crate::chat::reply::{ChatEvent, Chunk, EventStream, UsageEvent};
 use crate::ids::RequestId;
 use crate::payment::record::Payment;
@@ -33,7 +34,8 @@ pub(super) struct Telling {
 /// The body that carries `events`.
 pub(super) fn events(events: EventStream, telling: Telling) -> Body {
     let mut writer = Writer { telling: Arc::new(telling), first: None };
-    Body::Pieces(Box::pin(events.filter_map(move |event| std::future::ready(writer.write(event)))))
+    let pieces = events.filter_map(move |event| std::future::ready(writer.write(event)));
+    Body::Pieces(Box::pin(Gather::new(pieces)))
 }
 
 struct Writer {

@@ -179,3 +179,18 @@ async fn the_callers_own_faults_are_said_in_openais_shape() {
     assert_eq!(none, wrong, "no key and a wrong one get the same answer");
     assert_eq!(upstream.requests().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn events_that_come_together_go_out_together() {
+    let together: String = (0..50).map(|_| format!("{:x}\r\n{CHUNK}\r\n", CHUNK.len())).collect();
+    let (rig, _upstream) = with_provider(move |_| vec![stream_head(), Act::Send(together.clone()), piece(LAST), piece(DONE), stream_end()]).await;
+    let body = json!({"model": "theirs", "stream": true, "messages": []}).to_string();
+    let mut response = visitor::open(rig.public, visitor::post_request(rig.public, "/v1/chat/completions", &[KEY], body)).await;
+    let (mut seen, mut writes) = (String::new(), 0);
+    while let Some(frame) = response.body_mut().frame().await {
+        seen.push_str(std::str::from_utf8(frame.expect("a frame").data_ref().expect("data")).expect("UTF-8"));
+        writes += 1;
+    }
+    assert_eq!(seen, format!("{}{LAST}{DONE}", CHUNK.repeat(50)), "as they came");
+    assert!(writes <= 10, "{writes} writes for 52 events");
+}
