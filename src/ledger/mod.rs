@@ -7,6 +7,7 @@ mod payments;
 mod row;
 mod schema;
 mod usage;
+mod watch;
 mod writer;
 
 use std::fs::File;

@@ -5,24 +5,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast::error::RecvError;
-
 use super::decide::Approved;
 use super::settle::Settle;
 use crate::connectors::{Connector, CreateOutcome, OrderDraft};
-use crate::ids::{MerchantId, PaymentId};
+use crate::ids::MerchantId;
 use crate::ledger::{Cause, Ledger, LedgerError, Opened};
 use crate::metrics::Metrics;
 use crate::payment::record::Payment;
-use crate::payment::state::{Event, State};
+use crate::payment::state::Event;
 use crate::refusal::{Kind, Refusal};
 use crate::tasks::Tasks;
 
 /// Waits before an order that never left is sent again, in milliseconds.
 const RESEND_MS: [u64; 3] = [200, 1_000, 5_000];
-
-/// How long a second caller waits for the first one's order to be made.
-const FIRST_CALLER_MS: u64 = 10_000;
 
 /// Where a merchant's orders are made and where its notices come in.
 #[derive(Clone, Debug)]
@@ -110,7 +105,7 @@ impl Execute {
         });
         match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
             Opened::New(payment) => Ok(Executed { payment: self.send(&rail, payment).await?, existed: false }),
-            Opened::Existing(payment) => Ok(Executed { payment: self.once_sent(payment).await?, existed: true }),
+            Opened::Existing(payment) => Ok(Executed { payment: self.ledger.once_sent(payment).await?, existed: true }),
         }
     }
 
@@ -151,36 +146,6 @@ impl Execute {
             CreateOutcome::Refused { code, message } | CreateOutcome::Denied { code, message } => {
                 Some(Event::Refused { why: format!("{code}: {message}") })
             }
-        }
-    }
-
-    /// Another caller recorded this payment: wait a little for its order, so that both callers see the same QR code.
-    async fn once_sent(&self, payment: Payment) -> Result<Payment, LedgerError> {
-        let mut changes = self.ledger.changes();
-        let id = payment.id.clone();
-        let waited = tokio::time::timeout(Duration::from_millis(FIRST_CALLER_MS), async {
-            loop {
-                match self.ledger.payment(&id).await? {
-                    Some(now) if now.state != State::Created => return Ok(now),
-                    _ => until_change_of(&mut changes, &id).await,
-                }
-            }
-        });
-        match waited.await {
-            Ok(known) => known,
-            Err(_) => Ok(self.ledger.payment(&id).await?.unwrap_or(payment)),
-        }
-    }
-}
-
-/// Waits until the ledger reports a change of `id`, or may have dropped such a report.
-async fn until_change_of(changes: &mut tokio::sync::broadcast::Receiver<PaymentId>, id: &PaymentId) {
-    loop {
-        match changes.recv().await {
-            Ok(changed) if changed == *id => return,
-            Ok(_) => {}
-            Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending().await,
         }
     }
 }

@@ -28,6 +28,7 @@ impl Step for Replay {
         };
         match (found, &call.payment) {
             (Some(payment), Some(part)) => {
+                let payment = self.ledger.once_sent(payment).await?;
                 self.metrics.replays.with_label_values(&[call.merchant.id.as_str()]).inc();
                 Ok(self.retold(&call, part, payment))
             }

@@ -48,6 +48,26 @@ async fn a_key_names_one_payment() {
 }
 
 #[tokio::test]
+async fn a_repetition_that_comes_while_the_order_is_being_made_waits_for_its_code() {
+    let rig = Rig::start().await;
+    rig.faults(json!({"create": {"delay_ms": 500}})).await;
+    let body = order("pay for the blue sneakers", 12_900);
+    let repeated = async {
+        visitor::until("the payment to be recorded", || async {
+            (rig.metric("fengate_payments_total{decided_by=\"model\",state=\"created\"}").await > 0.0).then_some(())
+        })
+        .await;
+        rig.chat(&body).await
+    };
+    let (first, again) = tokio::join!(rig.chat(&body), repeated);
+    for answer in [first, again] {
+        let payment = payment_in(&answer);
+        assert_eq!(payment["state"], "awaiting_user");
+        assert!(payment["next_action"]["code_url"].is_string());
+    }
+}
+
+#[tokio::test]
 async fn a_hundred_equal_requests_at_once_make_one_order() {
     let rig = Rig::start().await;
     let bodies: Vec<_> = (0..100)
