@@ -109,6 +109,6 @@ impl Following {
 }
 
 fn event(payment: &Payment, language: Language) -> Bytes {
-    let data = json!({"state": payment.state.name(), "standing": words::standing(payment.state, language), "final": payment.state.is_final()});
+    let data = json!({"state": payment.state.name(), "standing": words::headline(payment.state, language), "final": payment.state.is_final()});
     Bytes::from(format!("data: {data}\n\n"))
 }

@@ -47,9 +47,9 @@ fn page(payment: &Payment, language: Language) -> Markup {
                     div.code role="img" aria-label=(if zh { "微信支付二维码" } else { "WeChat Pay QR code" }) { (PreEscaped(svg)) }
                 }
                 div.mark aria-hidden="true" {}
-                p.standing aria-live="polite" { (words::standing(payment.state, language)) }
+                p.standing aria-live="polite" { (words::headline(payment.state, language)) }
                 @if scan {
-                    p.hint { (if zh { "打开微信，扫一扫上方二维码" } else { "Open WeChat and scan the code above" }) }
+                    p.hint { (if zh { "打开微信“扫一扫”，对准上方二维码" } else { "Open WeChat, choose Scan, and point it at the code" }) }
                 }
                 dl {
                     dt { (if zh { "订单号" } else { "Order" }) } dd { (payment.out_trade_no) }

@@ -46,3 +46,21 @@ pub fn no_answer(language: Language) -> &'static str {
         Language::En => "The model did not come to an answer. Nothing more was paid; please try again.",
     }
 }
+
+/// How a payment stands, as the headline of its page.
+pub fn headline(state: State, language: Language) -> &'static str {
+    match (state, language) {
+        (State::Created, Language::Zh) => "正在创建订单…",
+        (State::Created, Language::En) => "Preparing the order…",
+        (State::Unknown, Language::Zh) => "正在向微信支付确认，请勿重复付款",
+        (State::Unknown, Language::En) => "Checking with WeChat Pay; please do not pay twice",
+        (State::AwaitingUser, Language::Zh) => "请用微信扫码支付",
+        (State::AwaitingUser, Language::En) => "Scan with WeChat to pay",
+        (State::Paid, Language::Zh) => "支付成功",
+        (State::Paid, Language::En) => "Paid",
+        (State::Closed, Language::Zh) => "订单已关闭，未付款",
+        (State::Closed, Language::En) => "Closed; nothing was paid",
+        (State::Failed, Language::Zh) => "未能创建订单，没有扣款",
+        (State::Failed, Language::En) => "This order could not be created; nothing was paid",
+    }
+}
