@@ -79,6 +79,15 @@ impl From<ExecuteError> for Refusal {
     }
 }
 
+/// What is known of earlier sendings of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// There were none: this is the task that recorded the payment.
+    None,
+    /// The process that recorded it ended; the order may have arrived.
+    InDoubt,
+}
+
 /// What became of an approved payment.
 #[derive(Clone, Debug)]
 pub struct Executed {
@@ -104,16 +113,16 @@ impl Execute {
             draft.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &draft.notify_url })
         });
         match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
-            Opened::New(payment) => Ok(Executed { payment: self.send(&rail, payment).await?, existed: false }),
+            Opened::New(payment) => Ok(Executed { payment: self.send(&rail, payment, Earlier::None).await?, existed: false }),
             Opened::Existing(payment) => Ok(Executed { payment: self.ledger.once_sent(payment).await?, existed: true }),
         }
     }
 
     /// Sends a recorded order until something is known about it, or leaves it to reconciliation. Every sending carries the frozen bytes.
-    pub async fn send(&self, rail: &Rail, payment: Payment) -> Result<Payment, LedgerError> {
+    pub async fn send(&self, rail: &Rail, payment: Payment, earlier: Earlier) -> Result<Payment, LedgerError> {
         for wait_ms in RESEND_MS.into_iter().map(Some).chain([None]) {
             let outcome = rail.connector.create(&payment.order_body).await;
-            let Some(event) = self.learned(rail, &payment, outcome).await else {
+            let Some(event) = self.learned(rail, &payment, outcome, earlier).await else {
                 match wait_ms {
                     Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
                     None => break,
@@ -127,7 +136,7 @@ impl Execute {
     }
 
     /// What the outcome of a sending says about the payment; `None` if nothing left and it may be sent again at once.
-    async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome) -> Option<Event> {
+    async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome, earlier: Earlier) -> Option<Event> {
         match outcome {
             CreateOutcome::Ordered { code_url } => Some(Event::Ordered { code_url }),
             CreateOutcome::NotSent { .. } | CreateOutcome::Busy { .. } => None,
@@ -142,9 +151,10 @@ impl Execute {
                 tracing::error!(payment = %payment.id, out_trade_no = %payment.out_trade_no, code, "the payment side has another order under this number");
                 Some(Event::OutcomeUnknown { why: format!("{code}: {message}") })
             }
-            // A definite word that nothing was made: believed only if no earlier sending is in doubt.
+            // A definite word that this sending made nothing; about an earlier one it says nothing.
             CreateOutcome::Refused { code, message } | CreateOutcome::Denied { code, message } => {
-                Some(Event::Refused { why: format!("{code}: {message}") })
+                let why = format!("{code}: {message}");
+                Some(if earlier == Earlier::None { Event::Refused { why } } else { Event::OutcomeUnknown { why } })
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::execute::{Execute, Rail};
+use super::execute::{Earlier, Execute, Rail};
 use super::settle::Settle;
 use crate::clock::{Clock, UnixMs};
 use crate::connectors::{CreateOutcome, QueryOutcome};
@@ -26,6 +26,13 @@ const AT_ONCE: usize = 8;
 
 /// An order the payment side has not got is sent again only this long after the last sending: it may still be on its way.
 const NOT_FOUND_AFTER_MS: i64 = 5_000;
+
+/// Whether the payment side has got an order that was sent before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrived {
+    Yes,
+    No,
+}
 
 /// Asks about open payments.
 #[derive(Clone)]
@@ -80,17 +87,19 @@ impl Reconcile {
         };
         if payment.state == State::Created {
             let id = payment.id.clone();
-            let sent = self.execute.send(rail, payment).await?;
+            let sent = self.execute.send(rail, payment, Earlier::InDoubt).await?;
             return if sent.state == State::Created { self.ledger.checked(&id).await } else { Ok(()) };
         }
         match rail.connector.query(&payment.out_trade_no).await {
             QueryOutcome::Found(transaction) => match self.settle.matched(rail, &payment, &transaction).await {
                 Some(Some(event)) => self.apply(&payment, event).await,
                 // The order is there and waits; nobody has seen its code, so it is asked for again.
-                Some(None) if payment.state == State::Unknown => self.send_again(rail, &payment).await,
+                Some(None) if payment.state == State::Unknown => self.send_again(rail, &payment, Arrived::Yes).await,
                 Some(None) | None => self.ledger.checked(&payment.id).await,
             },
-            QueryOutcome::NotFound if payment.state == State::Unknown && self.is_long_ago(&payment) => self.send_again(rail, &payment).await,
+            QueryOutcome::NotFound if payment.state == State::Unknown && self.is_long_ago(&payment) => {
+                self.send_again(rail, &payment, Arrived::No).await
+            }
             QueryOutcome::NotFound => self.ledger.checked(&payment.id).await,
             QueryOutcome::Unknown { why } => {
                 tracing::warn!(payment = %payment.id, why, "the payment side could not be asked");
@@ -108,11 +117,14 @@ impl Reconcile {
         payment.checks > 0 && self.clock.now().0.saturating_sub(payment.updated.0) >= NOT_FOUND_AFTER_MS
     }
 
-    /// The same bytes again. Only what is certain moves the payment; a refusal after a sending in doubt does not.
-    async fn send_again(&self, rail: &Rail, payment: &Payment) -> Result<(), LedgerError> {
+    /// The same bytes again. Only what is certain moves the payment: a refusal does if the payment side has also said that nothing arrived.
+    async fn send_again(&self, rail: &Rail, payment: &Payment, earlier: Arrived) -> Result<(), LedgerError> {
         match rail.connector.create(&payment.order_body).await {
             CreateOutcome::Ordered { code_url } => self.apply(payment, Event::Ordered { code_url }).await,
             CreateOutcome::AlreadyClosed => self.apply(payment, Event::Closed).await,
+            CreateOutcome::Refused { code, message } if earlier == Arrived::No => {
+                self.apply(payment, Event::Refused { why: format!("{code}: {message}") }).await
+            }
             outcome => {
                 tracing::warn!(payment = %payment.id, ?outcome, "an order sent again is still in doubt");
                 self.ledger.checked(&payment.id).await

@@ -14,6 +14,8 @@ pub(super) struct Api {
     status_500_after_acting: u32,
     /// 503 SERVICE_UNAVAILABLE, without acting.
     status_503: u32,
+    /// 400 PARAM_ERROR, without acting.
+    param_error: u32,
     /// An answer whose signature does not hold, after acting.
     bad_signature: u32,
     /// Every answer waits this long, in milliseconds.
@@ -51,6 +53,8 @@ pub(super) enum Fault {
     None,
     /// Nothing is done.
     Unavailable,
+    /// Nothing is done, and will not be.
+    ParamError,
     /// It is done, and the connection is cut.
     ResetAfterActing,
     /// It is done, and 500 is answered.
@@ -90,6 +94,8 @@ impl Faults {
         let api = if is_create { &mut all.create } else { &mut all.query };
         let fault = if take(&mut api.status_503) {
             Fault::Unavailable
+        } else if take(&mut api.param_error) {
+            Fault::ParamError
         } else if take(&mut api.reset_after_acting) {
             Fault::ResetAfterActing
         } else if take(&mut api.status_500_after_acting) {

@@ -68,6 +68,9 @@ pub(super) async fn enter(inner: &Inner, parts: &Parts, body: Bytes) -> Result<R
     if fault == Fault::Unavailable {
         return Ok(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试").response(inner, Some(mode)));
     }
+    if fault == Fault::ParamError {
+        return Ok(ApiError::parameter("/description", Value::Null, "参数错误").response(inner, Some(mode)));
+    }
     let acted = act(inner, &operation, parts, &body, mode);
     match fault {
         Fault::ResetAfterActing => Err(Cut),

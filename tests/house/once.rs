@@ -1,5 +1,12 @@
 //! Once: retries, races, lost answers and hung-up clients all end in one order, and the ledger agrees with the payment side.
 
+use fengate::clock::UnixMs;
+use fengate::connectors::OrderDraft;
+use fengate::ids::{Fingerprint, IdempotencyKey, MerchantId, RequestId};
+use fengate::ledger::Opened;
+use fengate::money::Money;
+use fengate::payment::record::{Identity, NewPayment};
+use fengate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
 use serde_json::json;
 
 use super::rig::{KEY, Rig, order, payment_in, streamed};
@@ -147,4 +154,53 @@ async fn a_client_that_hangs_up_cannot_cut_a_payment_in_half() {
     })
     .await;
     assert_eq!(rig.orders().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_order_the_payment_side_refuses_fails_and_says_so() {
+    let rig = Rig::start().await;
+    rig.faults(json!({"create": {"param_error": 1}})).await;
+    let answer = rig.chat(&order("pay for the blue sneakers", 12_900)).await;
+    let payment = payment_in(&answer);
+    assert_eq!((payment["state"].as_str(), payment["next_action"]["code_url"].as_str()), (Some("failed"), None));
+    assert_eq!(rig.orders().await.len(), 0);
+    assert!(!answer.text().contains("Scan to pay"), "{}", answer.text());
+}
+
+/// A payment that was recorded by a process that died before it knew whether the order had left.
+async fn recorded_and_cut_off(rig: &Rig) -> fengate::payment::record::Payment {
+    let house = &rig.app.house;
+    let merchant = MerchantId::new("demo");
+    let rail = house.rails.get(&merchant).expect("a rail").clone();
+    let terms = Terms { amount: Money::fen(12_900).expect("an amount"), description: "blue sneakers".to_owned(), method: Method::WechatNative };
+    let new = NewPayment {
+        merchant: merchant.clone(),
+        identity: Identity::Named(IdempotencyKey::new("cart-9")),
+        fingerprint: Fingerprint::of(&[b"cart-9"]),
+        request_id: RequestId::new("req_cut_off"),
+        terms: terms.clone(),
+        amount_source: AmountSource::MerchantOrder,
+        decided_by: DecidedBy::Rules,
+        model_version: None,
+        order_id: None,
+    };
+    let body = move |out_trade_no: &_, _| rail.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &rail.notify_url });
+    match house.ledger.open_payment(new, Box::new(body)).await.expect("recorded") {
+        Opened::New(payment) => payment,
+        Opened::Existing(payment) => panic!("{payment:?} was there before"),
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_a_refusal_alone_proves_nothing() {
+    for (refusals, end) in [(1, "awaiting_user"), (2, "failed")] {
+        let rig = Rig::start().await;
+        let payment = recorded_and_cut_off(&rig).await;
+        rig.faults(json!({"create": {"param_error": refusals}})).await;
+        rig.reconcile().sweep(UnixMs(i64::MAX)).await;
+        // The first sending, of the process that died, may have made the order: asked about before it is believed.
+        assert_eq!(rig.payment(payment.id.as_str()).await.state.name(), "unknown");
+        rig.until_state(payment.id.as_str(), end).await;
+        assert_eq!(rig.orders().await.len(), usize::from(end == "awaiting_user"));
+    }
 }

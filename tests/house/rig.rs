@@ -7,6 +7,8 @@ use fengate::app::App;
 use fengate::clock::Clock;
 use fengate::ids::PaymentId;
 use fengate::payment::record::Payment;
+use fengate::payments::execute::Execute;
+use fengate::payments::reconcile::Reconcile;
 use fengate::routes;
 use serde_json::{Value, json};
 
@@ -129,6 +131,20 @@ impl Rig {
     /// A payment of the ledger.
     pub(crate) async fn payment(&self, id: &str) -> Payment {
         self.app.house.ledger.payment(&PaymentId::new(id)).await.expect("reads").expect("there")
+    }
+
+    /// What asks about open payments, to be driven by hand.
+    pub(crate) fn reconcile(&self) -> Reconcile {
+        let (house, metrics) = (&self.app.house, self.app.house.metrics.clone());
+        let (ledger, settle, clock) = (house.ledger.clone(), house.settle.clone(), house.clock.clone());
+        let execute = Execute {
+            ledger: ledger.clone(),
+            rails: house.rails.clone(),
+            settle: settle.clone(),
+            tasks: house.tasks.clone(),
+            metrics: metrics.clone(),
+        };
+        Reconcile { ledger, execute, settle, clock, metrics }
     }
 
     /// Waits until a payment stands at `state`.
