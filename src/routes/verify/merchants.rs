@@ -127,7 +127,7 @@ fn wechatpay(
         faults.at(span.clone(), "an APIv3 key has 32 characters; what this names has another length");
     }
     let platform = platform(table, span, source, faults);
-    let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, faults));
+    let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, true, faults));
     Some(WechatPayRoute::Account(Box::new(WechatPayKeys {
         mchid: mchid?.into_inner(),
         appid: appid?.into_inner(),

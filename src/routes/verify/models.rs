@@ -30,7 +30,7 @@ fn provider(file: &File, table: &ProviderTable, source: &Source<'_>, faults: &mu
             }
             Some(ProviderBase::Sandbox)
         }
-        _ => url(&table.base_url, faults).map(ProviderBase::Url),
+        _ => url(&table.base_url, table.key.is_some(), faults).map(ProviderBase::Url),
     };
     let key = table.key.as_ref().and_then(|key| source.secret(key.get_ref()).map_err(|what| faults.at(key.span(), what)).ok());
     Some(Provider {
@@ -44,8 +44,8 @@ fn provider(file: &File, table: &ProviderTable, source: &Source<'_>, faults: &mu
     })
 }
 
-/// An address keys are sent to: https, or this machine. Slashes at its end are taken off.
-pub(super) fn url(text: &Text, faults: &mut Collector<'_>) -> Option<Uri> {
+/// An address requests are sent to. What carries a key goes by https, or stays on this machine. Slashes at its end are taken off.
+pub(super) fn url(text: &Text, carries_key: bool, faults: &mut Collector<'_>) -> Option<Uri> {
     let parsed: Option<Uri> = text.get_ref().trim_end_matches('/').parse().ok();
     let uri = parsed.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none());
     let Some(uri) = uri else {
@@ -54,7 +54,7 @@ pub(super) fn url(text: &Text, faults: &mut Collector<'_>) -> Option<Uri> {
     };
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if uri.scheme_str() == Some("http") && !is_here {
+    if uri.scheme_str() == Some("http") && carries_key && !is_here {
         faults.at(text.span(), "this would send a key in the clear: use https (http is for this machine only)");
         return None;
     }
