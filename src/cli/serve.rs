@@ -35,8 +35,10 @@ pub(super) fn serve(routes: Routes, log: LogFormat) -> anyhow::Result<()> {
         say(&welcome::text(&app, demo, &model));
         let signal = told_to_end().await?;
         tracing::info!(signal, "draining: nothing new starts, open streams and payments end");
-        let in_time = app.drain().await;
-        tracing::info!(in_time, "ended");
+        tokio::select! {
+            in_time = app.drain() => tracing::info!(in_time, "ended"),
+            again = told_to_end() => tracing::warn!(signal = again?, "told twice: ended at once; the next start picks up what was under way"),
+        }
         Ok(())
     })
 }
