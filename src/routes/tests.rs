@@ -34,13 +34,36 @@ fn the_shipped_file_is_valid() {
 }
 
 #[test]
+fn the_readmes_examples_are_valid() {
+    let readme = include_str!("../../README.md");
+    let dir = tempfile::tempdir().expect("a folder");
+    for name in ["apiclient_key.pem", "pub_key.pem"] {
+        std::fs::write(dir.path().join(name), "-----BEGIN\n").expect("written");
+    }
+    let examples: Vec<&str> = readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 2);
+    for example in examples {
+        let env = |name: &str| (name == "WECHATPAY_APIV3_KEY").then(|| "0123456789ABCDEFGHIJKLMNOPQRSTUV".to_owned());
+        // An example is a part of a file: only what has a line is a fault of its own.
+        let faults = read(example, dir.path(), &env).err().map(|faults| faults.0).unwrap_or_default();
+        assert!(faults.iter().all(|fault| fault.line.is_none()), "{example}\n{faults:?}");
+    }
+}
+
+#[test]
+fn a_model_server_without_a_key_may_speak_plain_http() {
+    let text = SHIPPED.replacen("base_url = \"sandbox\"", "base_url = \"http://models.internal:8000/v1\"", 1);
+    assert!(read(&text, Path::new("/etc/fengate"), &|_| None).is_ok());
+}
+
+#[test]
 fn every_rule_names_its_line() {
     for (from, to, says) in [
         ("listen = \"127.0.0.1:8080\"", "listen = \"8080\"", "no address"),
         ("[server]", "[sever]\nx = 1\n[server]", "no table `sever`"),
         ("[ledger]", "[ledger]\npath = \"x\"", "path"),
         ("url = \"sqlite:fengate.db\"", "url = \"mysql://x\"", "sqlite:PATH"),
-        ("base_url = \"sandbox\"", "base_url = \"http://example.com/v1\"", "in the clear"),
+        ("base_url = \"sandbox\"", "base_url = \"http://example.com/v1\"\nkey = \"env:UNSET\"", "in the clear"),
         ("base_url = \"sandbox\"", "base_url = \"nothing\"", "must be an address"),
         ("base_url = \"sandbox\"", "base_url = \"sandbox\"\nkey = \"sk-real-key\"", "not written here but named"),
         ("base_url = \"sandbox\"", "base_url = \"sandbox\"\nkey = \"env:UNSET\"", "UNSET is not set"),
