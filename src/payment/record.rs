@@ -88,3 +88,14 @@ pub struct Payment {
     /// When to ask next; `None` when nothing more is expected.
     pub next_check: Option<UnixMs>,
 }
+
+impl Payment {
+    /// Whether `new` means this very payment: the same amount, the same order number where both have one, and the same title where it is the
+    /// merchant's own. A title in a model's words may differ from one time to the next.
+    pub fn is_of(&self, new: &NewPayment) -> bool {
+        let same_number = self.order_id.is_none() || new.order_id.is_none() || self.order_id == new.order_id;
+        let titled_by_merchant = [self.amount_source, new.amount_source].iter().all(|source| *source == AmountSource::MerchantOrder);
+        let same_title = !titled_by_merchant || self.terms.description == new.terms.description;
+        self.terms.amount == new.terms.amount && same_number && same_title
+    }
+}

@@ -61,12 +61,22 @@ pub enum ExecuteError {
     /// The task that carries the payment broke off; the ledger knows how far it came.
     #[error("the payment's task broke off: {0}")]
     Task(String),
+    /// The caller's key names a payment of other terms.
+    #[error("the key names payment {}, which has other terms", .0.id)]
+    OtherTerms(Box<Payment>),
 }
 
 impl From<ExecuteError> for Refusal {
     fn from(error: ExecuteError) -> Self {
         match error {
             ExecuteError::NotRecorded(e) => e.into(),
+            ExecuteError::OtherTerms(payment) => {
+                let message = format!(
+                    "This idempotency key already names a payment of {} for {}. One key is one payment: use a new key for another order.",
+                    payment.terms.amount, payment.terms.description
+                );
+                Self::new(Kind::KeyReused, "idempotency_key_reused", message).param("payment.idempotency_key").after_order()
+            }
             ExecuteError::NoRail(merchant) => Self::internal(format!("merchant {merchant} has no payment rail")),
             ExecuteError::Recorded(_) | ExecuteError::Task(_) => Self::new(
                 Kind::LedgerUnavailable,
@@ -112,10 +122,15 @@ impl Execute {
         let body = Box::new(move |out_trade_no: &crate::ids::OutTradeNo, _| {
             draft.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &draft.notify_url })
         });
-        match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
-            Opened::New(payment) => Ok(Executed { payment: self.send(&rail, payment, Earlier::None).await?, existed: false }),
-            Opened::Existing(payment) => Ok(Executed { payment: self.ledger.once_sent(payment).await?, existed: true }),
-        }
+        let (wanted, request_id) = (new.clone(), new.request_id.clone());
+        let executed = match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
+            Opened::New(payment) => Executed { payment: self.send(&rail, payment, Earlier::None).await?, existed: false },
+            Opened::Existing(payment) if payment.is_of(&wanted) => Executed { payment: self.ledger.once_sent(payment).await?, existed: true },
+            Opened::Existing(payment) => return Err(ExecuteError::OtherTerms(Box::new(payment))),
+        };
+        let (payment, existed) = (&executed.payment, executed.existed);
+        tracing::info!(%request_id, payment = %payment.id, out_trade_no = %payment.out_trade_no, state = payment.state.name(), existed, "payment");
+        Ok(executed)
     }
 
     /// Sends a recorded order until something is known about it, or leaves it to reconciliation. Every sending carries the frozen bytes.

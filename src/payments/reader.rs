@@ -13,7 +13,7 @@ pub enum Reading {
 }
 
 /// Words that make every amount beside them less than exact, or several.
-const INEXACT: [&str; 25] = [
+const INEXACT: [&str; 52] = [
     "about",
     "around",
     "roughly",
@@ -39,6 +39,34 @@ const INEXACT: [&str; 25] = [
     "不超过",
     "最多",
     "几",
+    // Several, or a part, or a sum yet to be made of it.
+    "or",
+    "each",
+    "every",
+    "per",
+    "apiece",
+    "half",
+    "off",
+    "times",
+    "plus",
+    "minus",
+    "discount",
+    "owe",
+    "owes",
+    "owed",
+    "x",
+    "×",
+    "*",
+    "每",
+    "单价",
+    "一半",
+    "半价",
+    "折",
+    "减",
+    "优惠",
+    "或",
+    "还是",
+    "欠",
 ];
 
 /// Words with which a request is no plain request to pay.
@@ -78,9 +106,16 @@ pub fn amounts(text: &str) -> Reading {
     match found.as_slice() {
         [] if speaks_of_money(&lower) => Reading::Unclear,
         [] => Reading::Nothing,
-        [fen] if *fen > 0 && !INEXACT.iter().any(|word| lower.contains(word)) && !disguised(&lower) => Reading::One(*fen),
+        [fen] if *fen > 0 && !INEXACT.iter().any(|word| mentions(&lower, word)) && !disguised(&lower) => Reading::One(*fen),
         _ => Reading::Unclear,
     }
+}
+
+/// Whether a text holds a word; an English one as a word of its own (`off`, but not `coffee`).
+fn mentions(lower: &str, word: &str) -> bool {
+    let is_word = word.starts_with(|c: char| c.is_ascii_alphabetic());
+    let bounded = |c: Option<char>| !is_word || !c.is_some_and(|c| c.is_ascii_alphabetic());
+    lower.match_indices(word).any(|(at, _)| bounded(lower[..at].chars().next_back()) && bounded(lower[at + word.len()..].chars().next()))
 }
 
 /// Money is mentioned, although no amount could be read.
@@ -258,6 +293,7 @@ mod tests {
             ("129元，对，就是129元", 12_900),
             ("cny 0.01", 1),
             ("Pay 45 yuan.", 4_500),
+            ("30 yuan for coffee and an orange, express", 3_000),
         ] {
             assert_eq!(amounts(text), Reading::One(fen), "{text}");
         }
@@ -287,6 +323,17 @@ mod tests {
             "几块钱",
             "5千元",
             "10k yuan",
+            "pay 10 or 20 yuan for tea",
+            "two coffees at 15 yuan each",
+            "付 2 杯咖啡，每杯 15 元",
+            "pay 3 x 20 yuan for pens",
+            "3x20元",
+            "pay half of 20 yuan for pens",
+            "pay 20 yuan off 100 for pens",
+            "my friend owes me 100 yuan, pay for the coffee",
+            "100元打八折",
+            "单价15元",
+            "30 yuan plus a tip",
         ] {
             assert_eq!(amounts(text), Reading::Unclear, "{text}");
         }

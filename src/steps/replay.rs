@@ -1,6 +1,8 @@
 //! Replay: the same request again finds the payment of the first. OpenAI's SDKs repeat a request up to three times without an idempotency key;
 //! a repetition must neither pay again nor ask a model again.
 
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
 use crate::chat::call::{ChatCall, PaymentPart};
 use crate::chat::reply::{ChatReply, StreamReply, WholeReply};
 use crate::ledger::Ledger;
@@ -9,6 +11,9 @@ use crate::payment::record::{Identity, Payment};
 use crate::payment::words;
 use crate::pipeline::{Next, Reply, Step};
 use crate::refusal::{Kind, Refusal};
+
+/// Says that an answer tells of an earlier request's payment; the field other payment APIs use for it.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The step.
 pub struct Replay {
@@ -58,10 +63,11 @@ impl Replay {
     fn retold(&self, call: &ChatCall, part: &PaymentPart, payment: Payment) -> ChatReply {
         let page = format!("{}/pay/{}", self.public_url, payment.id);
         let text = words::facts(&payment, &page, part.language);
+        let headers = HeaderMap::from_iter([(REPLAYED, HeaderValue::from_static("true"))]);
         if call.request.stream {
-            ChatReply::Stream(StreamReply::composed(text, vec![payment]))
+            ChatReply::Stream(StreamReply { headers, ..StreamReply::composed(text, vec![payment]) })
         } else {
-            ChatReply::Whole(WholeReply::composed(text, vec![payment], None))
+            ChatReply::Whole(WholeReply { headers, ..WholeReply::composed(text, vec![payment], None) })
         }
     }
 }

@@ -19,7 +19,7 @@ async fn the_same_request_again_finds_the_first_payment() {
     let first = payment_in(&rig.chat(&body).await);
     // Laid out differently, as another SDK would send it.
     let again = visitor::post(rig.public, "/v1/chat/completions", &[KEY], format!("{body:#}")).await;
-    assert_eq!(payment_in(&again)["id"], first["id"]);
+    assert_eq!((payment_in(&again)["id"].clone(), again.header("idempotent-replayed")), (first["id"].clone(), "true"));
     assert!(again.text().contains("129.00"));
     let other = payment_in(&rig.chat(&order("please pay for the blue sneakers", 12_900)).await);
     assert_ne!(other["id"], first["id"], "another request is another payment");
@@ -52,6 +52,16 @@ async fn a_key_names_one_payment() {
     let first = payment_in(&rig.chat(&cart("pay for the blue sneakers")).await);
     let later = payment_in(&rig.chat(&cart("well, buy it then")).await);
     assert_eq!(later["id"], first["id"], "a cart is paid once, whatever is said about it");
+    for (member, value) in [("amount", json!({"total": 99_900})), ("description", json!("melons")), ("id", json!("SO-2"))] {
+        for stream in [false, true] {
+            let mut body = cart("now pay for something else");
+            body["payment"]["order"][member] = value.clone();
+            body["stream"] = stream.into();
+            let answer = rig.chat(&body).await;
+            assert!(answer.text().contains("idempotency_key_reused"), "another {member}: {}", answer.text());
+            assert!(stream || (answer.status.as_u16(), answer.header("x-should-retry")) == (422, "false"));
+        }
+    }
 }
 
 #[tokio::test]
