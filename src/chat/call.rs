@@ -45,9 +45,6 @@ pub struct PaymentPart {
     pub user_words: Vec<String>,
     /// What makes a repetition the same payment.
     pub identity: Identity,
-    /// The key came as an `Idempotency-Key` header: it names the request, so another body under it is a mistake. A key in the
-    /// `payment` object names the cart, and a conversation about one cart goes on.
-    pub key_names_request: bool,
     /// The order, where the trusted context determines it fully and the user plainly asks to pay it: what may go on without a model.
     pub determined: Option<Terms>,
     /// Which request this is.

@@ -32,13 +32,16 @@ pub(super) fn payment_part(
 ) -> Result<Option<Arc<PaymentPart>>, Refusal> {
     // The merchant's word is checked whether or not anything can be paid: a mistyped field must not pass in silence.
     let context = read.payment.as_ref().map(|json| context::read(json)).transpose()?.unwrap_or_default();
+    if read.request.choices != 1 && read.payment.is_some() {
+        return Err(one_choice());
+    }
     let in_play = in_play(house, model, merchant, &mut read.request)?;
     if in_play.is_empty() {
         return Ok(None);
     }
     read.request.added.facts = context.order.as_ref().map(functions::facts);
     let user_words = openai::user_words(&read.messages)?;
-    let (identity, key_names_request) = identity(&context, headers)?;
+    let identity = identity(&context, headers)?;
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let language = user_words.last().map_or_else(|| Language::accepted(accepted), |text| Language::of_text(text));
     Ok(Some(Arc::new(PaymentPart {
@@ -48,21 +51,21 @@ pub(super) fn payment_part(
         context,
         user_words,
         identity,
-        key_names_request,
         language,
     })))
 }
 
 /// The payment functions a model may call here: those the client declares, else those the model is offered.
 fn in_play(house: &House, model: &Model, merchant: &Merchant, request: &mut ChatRequest) -> Result<Vec<PaymentFunction>, Refusal> {
-    if merchant.wechatpay.is_none() {
+    // A model told to call nothing pays nothing, whatever it says.
+    if merchant.wechatpay.is_none() || request.tool_choice == ToolChoice::None {
         return Ok(Vec::new());
     }
     let declared: Vec<PaymentFunction> = house.functions.iter().filter(|function| request.tools.contains(&function.name)).cloned().collect();
     if !declared.is_empty() {
         return if request.choices == 1 { Ok(declared) } else { Err(one_choice()) };
     }
-    if model.offer.is_empty() || request.choices != 1 || request.tool_choice == ToolChoice::None {
+    if model.offer.is_empty() || request.choices != 1 {
         return Ok(Vec::new());
     }
     request.added.functions = model.offer.iter().map(functions::offered).collect();
@@ -74,12 +77,12 @@ fn one_choice() -> Refusal {
 }
 
 /// What makes a repetition the same payment: the cart's name from the merchant, else the request's from the client, else the request itself.
-fn identity(context: &PaymentContext, headers: &HeaderMap) -> Result<(Identity, bool), Refusal> {
+fn identity(context: &PaymentContext, headers: &HeaderMap) -> Result<Identity, Refusal> {
     if let Some(key) = &context.idempotency_key {
-        return Ok((Identity::Named(key.clone()), false));
+        return Ok(Identity::Named(key.clone()));
     }
     let mut fields = headers.get_all("idempotency-key").iter();
-    let Some(field) = fields.next() else { return Ok((Identity::Derived, false)) };
+    let Some(field) = fields.next() else { return Ok(Identity::Derived) };
     let key = field.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_CHARS_MAX && fields.next().is_none());
     let key = key.ok_or_else(|| {
         Refusal::new(
@@ -89,5 +92,5 @@ fn identity(context: &PaymentContext, headers: &HeaderMap) -> Result<(Identity, 
         )
         .param("Idempotency-Key")
     })?;
-    Ok((Identity::Named(IdempotencyKey::new(key)), true))
+    Ok(Identity::Keyed(IdempotencyKey::new(key)))
 }

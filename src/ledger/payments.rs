@@ -87,16 +87,28 @@ pub(super) fn open(connection: &Connection, new: NewPayment, body: OrderBody, no
 }
 
 fn existing(connection: &Connection, new: &NewPayment, now: UnixMs) -> Result<Option<Payment>, LedgerError> {
-    match &new.identity {
-        Identity::Named(name) => by_name(connection, &new.merchant, name),
-        Identity::Derived => by_request(connection, &new.merchant, &new.fingerprint, now),
+    match (&new.identity, &new.order_id) {
+        (Identity::Named(name) | Identity::Keyed(name), _) => by_name(connection, &new.merchant, name),
+        (Identity::Derived, order_id) => match (by_request(connection, &new.merchant, &new.fingerprint, now)?, order_id) {
+            (None, Some(order_id)) => live_by_order(connection, &new.merchant, order_id),
+            (found, _) => Ok(found),
+        },
     }
+}
+
+/// The payment of a merchant's order that is paid or may still be: only one that ended unpaid makes room for another (invariant M5).
+fn live_by_order(connection: &Connection, merchant: &MerchantId, order_id: &str) -> Result<Option<Payment>, LedgerError> {
+    one(
+        connection,
+        "merchant = ?1 AND order_id = ?2 AND state NOT IN ('closed', 'failed') ORDER BY created_ms DESC LIMIT 1",
+        [merchant.as_str(), order_id],
+    )
 }
 
 /// The key of a new payment. Named and derived ones cannot meet: their first letters differ.
 fn key_of(new: &NewPayment, now: UnixMs) -> IdempotencyKey {
     match &new.identity {
-        Identity::Named(name) => named(name),
+        Identity::Named(name) | Identity::Keyed(name) => named(name),
         Identity::Derived => IdempotencyKey::new(format!("d:{}:{}", new.fingerprint, now.0)),
     }
 }
@@ -190,9 +202,10 @@ pub(super) fn by_request(
     fingerprint: &Fingerprint,
     now: UnixMs,
 ) -> Result<Option<Payment>, LedgerError> {
-    let since = now.plus_ms(-Identity::WINDOW_MS).0;
-    let which = "merchant = ?1 AND fingerprint = ?2 AND created_ms > ?3 AND key LIKE 'd:%' ORDER BY created_ms DESC LIMIT 1";
-    one(connection, which, params![merchant.as_str(), fingerprint.as_str(), since])
+    let (since, open_since) = (now.plus_ms(-Identity::WINDOW_MS).0, now.plus_ms(-Identity::OPEN_WINDOW_MS).0);
+    let which = "merchant = ?1 AND fingerprint = ?2 AND key LIKE 'd:%' AND created_ms > ?4
+                     AND (created_ms > ?3 OR state IN ('created', 'unknown', 'awaiting_user')) ORDER BY created_ms DESC LIMIT 1";
+    one(connection, which, params![merchant.as_str(), fingerprint.as_str(), since, open_since])
 }
 
 pub(super) fn due(connection: &Connection, now: UnixMs, limit: u32) -> Result<Vec<Payment>, LedgerError> {

@@ -28,7 +28,7 @@ fn new_payment(identity: Identity, request: &str) -> NewPayment {
         amount_source: AmountSource::MerchantOrder,
         decided_by: DecidedBy::Model,
         model_version: Some("base".to_owned()),
-        order_id: Some("SO-1001".to_owned()),
+        order_id: Some(format!("SO-{request}")),
     }
 }
 
@@ -64,17 +64,45 @@ async fn a_name_exists_once_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn an_equal_request_is_the_same_payment_for_ten_minutes() {
+async fn an_equal_request_is_the_same_payment_for_longer_than_sdks_repeat_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let clock = clock();
     let ledger = open(dir.path(), &clock);
-    let first = payment(record(&ledger, Identity::Derived, "a").await);
+    let record = async |request: &str| {
+        let new = NewPayment { order_id: None, ..new_payment(Identity::Derived, request) };
+        payment(ledger.open_payment(new, Box::new(|_, _| Vec::new())).await.expect("recorded"))
+    };
+    let first = record("a").await;
+    clock.advance_ms(Identity::WINDOW_MS + 1);
+    assert_eq!(record("a").await.id, first.id, "its code still lives");
+    assert_ne!(record("b").await.id, first.id);
+    ledger.apply(&first.id, paid(), Cause::of("notice")).await.expect("moves");
+    let second = record("a").await;
+    assert_ne!(second.out_trade_no, first.out_trade_no, "paid, and long ago");
+    ledger.apply(&second.id, paid(), Cause::of("notice")).await.expect("moves");
     clock.advance_ms(Identity::WINDOW_MS - 1);
-    assert_eq!(payment(record(&ledger, Identity::Derived, "a").await).id, first.id);
-    assert_ne!(payment(record(&ledger, Identity::Derived, "b").await).id, first.id);
-    clock.advance_ms(1);
-    let later = payment(record(&ledger, Identity::Derived, "a").await);
-    assert_ne!(later.out_trade_no, first.out_trade_no);
+    assert_eq!(record("a").await.id, second.id, "paid, and an SDK may still repeat it");
+    let third = {
+        clock.advance_ms(1);
+        record("a").await
+    };
+    clock.advance_ms(Identity::OPEN_WINDOW_MS);
+    assert_ne!(record("a").await.id, third.id, "its code is dead");
+}
+
+#[tokio::test]
+async fn an_order_without_a_key_has_one_live_payment() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let about = |request: &str| NewPayment { order_id: Some("SO-1".to_owned()), ..new_payment(Identity::Derived, request) };
+    let record = async |request: &str| payment(ledger.open_payment(about(request), Box::new(|_, _| Vec::new())).await.expect("recorded"));
+    let first = record("a").await;
+    assert_eq!(record("b").await.id, first.id);
+    ledger.apply(&first.id, Event::Closed, Cause::of("query")).await.expect("moves");
+    let second = record("c").await;
+    assert_ne!(second.id, first.id, "what ended unpaid makes room");
+    ledger.apply(&second.id, paid(), Cause::of("notice")).await.expect("moves");
+    assert_eq!(record("d").await.id, second.id, "paid for good");
 }
 
 #[tokio::test]

@@ -8,15 +8,22 @@ use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId,
 /// Which payment a request means: what makes two requests the same payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    /// The caller named it: `payment.idempotency_key` or the `Idempotency-Key` header.
+    /// The merchant named it: `payment.idempotency_key`. It names a cart, and a conversation about one cart goes on.
     Named(IdempotencyKey),
-    /// Nobody named it: the same request of the same merchant within [`Identity::WINDOW_MS`] is the same payment.
+    /// The client named the request: the `Idempotency-Key` header. Another body under it is a mistake.
+    Keyed(IdempotencyKey),
+    /// Nobody named it: the same request of the same merchant within [`Identity::WINDOW_MS`] is the same payment, and so is any request for
+    /// the same order of the merchant's while that order is paid or may still be.
     Derived,
 }
 
 impl Identity {
-    /// How long a request without an idempotency key is taken for a repetition of its equal, counted from the first.
-    pub const WINDOW_MS: i64 = 10 * 60 * 1_000;
+    /// How long a request without an idempotency key is taken for a repetition of its equal, counted from the first: OpenAI's SDKs ask three
+    /// times and wait up to ten minutes each time, with pauses between.
+    pub const WINDOW_MS: i64 = 35 * 60 * 1_000;
+
+    /// The same while the first one's order waits to be paid: as long as its QR code lives.
+    pub const OPEN_WINDOW_MS: i64 = 2 * 60 * 60 * 1_000;
 }
 
 /// What is written before the first byte leaves for the payment side.
@@ -38,7 +45,7 @@ pub struct NewPayment {
     pub decided_by: DecidedBy,
     /// The model that proposed it, as its provider names it; `None` without a model.
     pub model_version: Option<String>,
-    /// The merchant's order number, if it gave one.
+    /// The merchant's order number, if it gave one. Without a key of the caller's, one live payment exists for it at most.
     pub order_id: Option<String>,
 }
 
@@ -91,8 +98,11 @@ pub struct Payment {
 
 impl Payment {
     /// Whether `new` means this very payment: the same amount, the same order number where both have one, and the same title where it is the
-    /// merchant's own. A title in a model's words may differ from one time to the next.
+    /// merchant's own. A title in a model's words may differ from one time to the next. A key that names a request means one request.
     pub fn is_of(&self, new: &NewPayment) -> bool {
+        if matches!(&new.identity, Identity::Keyed(_)) && self.fingerprint != new.fingerprint {
+            return false;
+        }
         let same_number = self.order_id.is_none() || new.order_id.is_none() || self.order_id == new.order_id;
         let titled_by_merchant = [self.amount_source, new.amount_source].iter().all(|source| *source == AmountSource::MerchantOrder);
         let same_title = !titled_by_merchant || self.terms.description == new.terms.description;

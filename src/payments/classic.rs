@@ -2,7 +2,7 @@
 //! inference is refused.
 
 use super::ground;
-use super::reader::{self, Reading};
+use super::reader::{self, Named, Reading};
 use crate::chat::call::PaymentPart;
 use crate::chat::request::ToolChoice;
 use crate::payment::context::PaymentContext;
@@ -17,12 +17,15 @@ pub fn determined(context: &PaymentContext, functions: &[PaymentFunction], user_
     let (amount, title) = (order.amount?, order.title()?);
     let forced = matches!(choice, ToolChoice::Function(name) if *name == function.name);
     let last = user_words.last()?;
-    let same_amount = match reader::amounts(last) {
+    let reading = reader::amounts(last);
+    let same_amount = match reading {
         Reading::Nothing => true,
         Reading::One(fen) => fen == amount.minor(),
         Reading::Unclear => false,
     };
-    let plain = *choice != ToolChoice::None && same_amount && (forced || reader::asks_to_pay(last));
+    let named = Named { title: &title, order_id: order.id.as_deref() };
+    let asked = forced && !reader::declines(last) || reader::asks_to_pay(last, named, reading != Reading::Nothing);
+    let plain = *choice != ToolChoice::None && same_amount && asked;
     plain.then_some(())?;
     Some(Terms { amount, description: ground::shown(&title)?, method: function.method })
 }
@@ -67,6 +70,8 @@ mod tests {
         assert!(is(&order(Some(12_900)), "付129元", ToolChoice::Auto));
         assert!(is(&order(Some(12_900)), "the usual", ToolChoice::Function("create_payment".to_owned())));
         assert!(!is(&order(Some(12_900)), "pay 1 yuan", ToolChoice::Auto));
+        assert!(!is(&order(Some(12_900)), "pay 100 first", ToolChoice::Auto));
+        assert!(!is(&order(Some(12_900)), "no, cancel it", ToolChoice::Function("create_payment".to_owned())));
         assert!(!is(&order(Some(12_900)), "pay if it is under 200 yuan", ToolChoice::Auto));
         assert!(!is(&order(Some(12_900)), "what colours are there", ToolChoice::Auto));
         assert!(!is(&order(Some(12_900)), "pay", ToolChoice::None));

@@ -156,9 +156,10 @@ impl Execute {
             CreateOutcome::Ordered { code_url } => Some(Event::Ordered { code_url }),
             CreateOutcome::NotSent { .. } | CreateOutcome::Busy { .. } => None,
             CreateOutcome::Unknown { why } => Some(Event::OutcomeUnknown { why }),
-            CreateOutcome::AlreadyClosed => Some(Event::Closed),
-            CreateOutcome::AlreadyPaid => {
-                Some(self.settle.asked(rail, payment).await.unwrap_or_else(|| Event::OutcomeUnknown { why: "ORDERPAID".to_owned() }))
+            // An error answer may be unsigned: only what a signed answer says ends a payment.
+            CreateOutcome::AlreadyClosed | CreateOutcome::AlreadyPaid => {
+                let why = "the payment side says that the order is paid or closed".to_owned();
+                Some(self.settle.asked(rail, payment).await.unwrap_or(Event::OutcomeUnknown { why }))
             }
             CreateOutcome::Conflict { code, message } => {
                 // Another order stands under our number: invariant M3 is broken, and a person must look.

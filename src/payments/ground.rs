@@ -23,6 +23,9 @@ pub struct Grounded {
 
 /// Finds the source of a proposal's amount.
 pub fn ground(proposal: Proposal, function: &PaymentFunction, part: &PaymentPart) -> Result<Grounded, CallRefusal> {
+    if part.user_words.last().is_some_and(|text| reader::declines(text)) {
+        return Err(CallRefusal::new("user_declined", "the user's last words may decline or withdraw the payment; ask whether they want to pay"));
+    }
     let order = part.context.order.as_ref();
     let order_id = order.and_then(|order| order.id.clone());
     if let (Some(said), Some(known)) = (&proposal.order_id, &order_id)
@@ -32,12 +35,13 @@ pub fn ground(proposal: Proposal, function: &PaymentFunction, part: &PaymentPart
     }
     let (amount, source) = match order.and_then(|order| order.amount) {
         Some(amount) => (agreed(proposal.amount_fen, amount)?, AmountSource::MerchantOrder),
-        None => (spoken(proposal.amount_fen, &part.user_words)?, AmountSource::UserWords),
+        None => (spoken(proposal.amount_fen, function, &part.user_words)?, AmountSource::UserWords),
     };
     let title = order.and_then(crate::payment::context::Order::title).or(proposal.description);
     let description =
         title.as_deref().and_then(shown).ok_or_else(|| CallRefusal::new("description_missing", "say what is bought in the description"))?;
-    Ok(Grounded { terms: Terms { amount, description, method: function.method }, source, order_id: order_id.or(proposal.order_id) })
+    // A model's order number is a claim: it is compared, never kept.
+    Ok(Grounded { terms: Terms { amount, description, method: function.method }, source, order_id })
 }
 
 /// The order's own amount; the model's figure may repeat it but not change it.
@@ -51,23 +55,47 @@ fn agreed(claimed: Option<i64>, order: Money) -> Result<Money, CallRefusal> {
     }
 }
 
+/// How many of the user's messages are looked at for an amount, from the last.
+const MESSAGES_READ: usize = 3;
+
 /// The amount the user named, read by fengate itself; the model must have read the same.
-fn spoken(claimed: Option<i64>, user_words: &[String]) -> Result<Money, CallRefusal> {
+fn spoken(claimed: Option<i64>, function: &PaymentFunction, user_words: &[String]) -> Result<Money, CallRefusal> {
     let Some(claimed) = claimed else {
-        return Err(CallRefusal::new("amount_missing", "there is no order with an amount: ask the user for the exact amount in yuan"));
+        let place = function.arguments.amount.as_deref().map_or_else(String::new, |pointer| format!(" and nothing at {pointer} in the arguments"));
+        return Err(CallRefusal::new(
+            "amount_missing",
+            format!("there is no order with an amount{place}: ask the user for the exact amount in yuan"),
+        ));
     };
-    // The latest message that speaks of money is the user's last word on it.
-    let reading = user_words.iter().rev().map(|text| reader::amounts(text)).find(|reading| *reading != Reading::Nothing);
-    match reading {
-        Some(Reading::One(fen)) if fen == claimed => Money::fen(fen).map_err(|e| CallRefusal::new("amount_invalid", e.to_string())),
-        Some(Reading::One(fen)) => {
+    match latest_reading(user_words)? {
+        Reading::One(fen) if fen == claimed => Money::fen(fen).map_err(|e| CallRefusal::new("amount_invalid", e.to_string())),
+        Reading::One(fen) => {
             Err(CallRefusal::new("amount_mismatch", format!("the user's words say {fen} fen, not {claimed}; ask the user which amount is meant")))
         }
-        Some(Reading::Unclear) => Err(CallRefusal::new("amount_unclear", "the user's words name no single exact amount; ask for it")),
-        Some(Reading::Nothing) | None => {
+        Reading::Unclear => Err(CallRefusal::new("amount_unclear", "the user's words name no single exact amount; ask for it")),
+        Reading::Nothing => {
             Err(CallRefusal::new("amount_not_grounded", "neither the merchant's order nor the user's words name this amount; ask the user for it"))
         }
     }
+}
+
+/// What the latest message that speaks of money says of it: the user's last word. It still counts only while everything said since goes on
+/// with it; after other talk the amount is asked for again.
+fn latest_reading(user_words: &[String]) -> Result<Reading, CallRefusal> {
+    for text in user_words.iter().rev().take(MESSAGES_READ) {
+        match reader::amounts(text) {
+            Reading::Nothing if reader::goes_on(text) => {}
+            Reading::Nothing => return Ok(Reading::Nothing),
+            _ if reader::declines(text) => {
+                return Err(CallRefusal::new(
+                    "user_declined",
+                    "the words that name the amount may decline the payment; ask whether they want to pay",
+                ));
+            }
+            reading => return Ok(reading),
+        }
+    }
+    Ok(Reading::Nothing)
 }
 
 /// A description as WeChat shows it: one line of at most 127 characters.

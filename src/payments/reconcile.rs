@@ -121,7 +121,11 @@ impl Reconcile {
     async fn send_again(&self, rail: &Rail, payment: &Payment, earlier: Arrived) -> Result<(), LedgerError> {
         match rail.connector.create(&payment.order_body).await {
             CreateOutcome::Ordered { code_url } => self.apply(payment, Event::Ordered { code_url }).await,
-            CreateOutcome::AlreadyClosed => self.apply(payment, Event::Closed).await,
+            // An error answer may be unsigned: only what a signed answer says ends a payment.
+            CreateOutcome::AlreadyClosed | CreateOutcome::AlreadyPaid => match self.settle.asked(rail, payment).await {
+                Some(event) => self.apply(payment, event).await,
+                None => self.ledger.checked(&payment.id).await,
+            },
             CreateOutcome::Refused { code, message } if earlier == Arrived::No => {
                 self.apply(payment, Event::Refused { why: format!("{code}: {message}") }).await
             }

@@ -45,14 +45,14 @@ impl Step for Replay {
 impl Replay {
     async fn earlier(&self, call: &ChatCall, part: &PaymentPart) -> Result<Option<Payment>, Refusal> {
         let merchant = &call.merchant.id;
-        let Identity::Named(name) = &part.identity else {
+        let (Identity::Named(name) | Identity::Keyed(name)) = &part.identity else {
             return Ok(self.ledger.payment_by_request(merchant, &part.fingerprint).await?);
         };
         let Some(payment) = self.ledger.payment_by_name(merchant, name).await? else { return Ok(None) };
         if payment.fingerprint == part.fingerprint {
             return Ok(Some(payment));
         }
-        if part.key_names_request {
+        if matches!(part.identity, Identity::Keyed(_)) {
             let message = "This Idempotency-Key was used for another request. Use a new key for a new payment, or send the same body again.";
             return Err(Refusal::new(Kind::KeyReused, "idempotency_key_reused", message).param("Idempotency-Key"));
         }

@@ -80,13 +80,25 @@ fn order(fields: OrderFields) -> Result<Order, Refusal> {
     if fields.items.len() > ITEMS_MAX {
         return Err(bad("payment.order.items", format!("more than {ITEMS_MAX} items")));
     }
-    let amount = fields.amount.map(amount).transpose()?;
+    let items: Vec<Item> = fields.items.into_iter().map(item).collect::<Result<_, _>>()?;
+    let amount = match fields.amount {
+        Some(fields) => Some(amount(fields)?),
+        None if items.is_empty() => None,
+        None => Some(sum(&items)?),
+    };
     Ok(Order {
         id: fields.id.map(|id| short("payment.order.id", id)).transpose()?,
         description: fields.description.map(|text| short("payment.order.description", text)).transpose()?,
         amount,
-        items: fields.items.into_iter().map(item).collect::<Result<_, _>>()?,
+        items,
     })
+}
+
+/// What the items come to: the order's amount where the merchant states none.
+fn sum(items: &[Item]) -> Result<Money, Refusal> {
+    let lines = items.iter().map(|item| item.unit_amount.minor().checked_mul(i64::from(item.quantity)));
+    let total = lines.into_iter().try_fold(0i64, |total, line| total.checked_add(line?));
+    total.and_then(|total| Money::fen(total).ok()).ok_or_else(|| bad("payment.order.items", "their sum is more than can be charged"))
 }
 
 fn amount(fields: AmountFields) -> Result<Money, Refusal> {
@@ -131,6 +143,19 @@ mod tests {
         let order = context.order.expect("an order");
         assert_eq!(order.amount.map(Money::minor), Some(12_900));
         assert_eq!(order.title().as_deref(), Some("blue sneakers"));
+    }
+
+    #[test]
+    fn without_an_amount_the_items_make_it() {
+        let item = |quantity: u32, unit_amount: i64| format!(r#"{{"description":"x","quantity":{quantity},"unit_amount":{unit_amount}}}"#);
+        let total = |items: &[String], amount: &str| {
+            let order = read(format!(r#"{{"order":{{"items":[{}]{amount}}}}}"#, items.join(",")).as_bytes())?.order;
+            Ok::<_, Refusal>(order.and_then(|order| order.amount).map(Money::minor))
+        };
+        assert_eq!(total(&[item(2, 100), item(1, 50)], ""), Ok(Some(250)));
+        assert_eq!(total(&[item(2, 100)], r#","amount":{"total":180}"#), Ok(Some(180)), "the merchant's own figure counts");
+        assert_eq!(total(&[], ""), Ok(None));
+        assert!(total(&[item(4_000_000_000, 1_000_000_000)], "").is_err() && total(&[item(2, 1_000_000_000)], "").is_err());
     }
 
     #[test]

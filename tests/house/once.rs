@@ -2,10 +2,11 @@
 
 use fengate::clock::UnixMs;
 use fengate::connectors::OrderDraft;
-use fengate::ids::{Fingerprint, IdempotencyKey, MerchantId, RequestId};
-use fengate::ledger::Opened;
+use fengate::ids::{Fingerprint, IdempotencyKey, MerchantId, PaymentId, RequestId};
+use fengate::ledger::{Cause, Opened};
 use fengate::money::Money;
 use fengate::payment::record::{Identity, NewPayment};
+use fengate::payment::state::Event;
 use fengate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ async fn the_same_request_again_finds_the_first_payment() {
     rig.phone(first["next_action"]["code_url"].as_str().expect("a code")).await;
     rig.until_state(first["id"].as_str().expect("an id"), "paid").await;
     let paid = rig.chat(&streamed(body.clone())).await.text();
-    assert!(!paid.contains(first["id"].as_str().expect("an id")), "streamed is another body");
+    assert!(paid.contains(first["id"].as_str().expect("an id")), "the same order, streamed: {paid}");
     assert_eq!(payment_in(&rig.chat(&body).await)["state"], "paid", "told as it stands now");
 }
 
@@ -47,6 +48,7 @@ async fn a_key_names_one_payment() {
     let cart = |words: &str| {
         let mut body = order(words, 12_900);
         body["payment"]["idempotency_key"] = "cart-77".into();
+        body["payment"]["order"]["id"] = "SO-77".into();
         body
     };
     let first = payment_in(&rig.chat(&cart("pay for the blue sneakers")).await);
@@ -62,6 +64,38 @@ async fn a_key_names_one_payment() {
             assert!(stream || (answer.status.as_u16(), answer.header("x-should-retry")) == (422, "false"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_merchants_order_has_one_live_payment() {
+    let rig = Rig::start().await;
+    let about = |words: &str, total: i64| {
+        let mut body = order(words, total);
+        body["payment"]["order"]["id"] = "SO-2".into();
+        body
+    };
+    let first = payment_in(&rig.chat(&about("pay for the blue sneakers", 12_900)).await);
+    let again = payment_in(&rig.chat(&about("pay", 12_900)).await);
+    assert_eq!(again["id"], first["id"], "another request about an order that waits to be paid");
+    let dearer = rig.chat(&about("pay now", 13_900)).await;
+    assert_eq!((dearer.status.as_u16(), dearer.error_code().as_str()), (422, "idempotency_key_reused"), "{}", dearer.text());
+    assert_eq!(rig.orders().await.len(), 1);
+    rig.app.house.ledger.apply(&PaymentId::new(first["id"].as_str().expect("an id")), Event::Closed, Cause::of("test")).await.expect("moves");
+    let anew = payment_in(&rig.chat(&about("buy it", 12_900)).await);
+    assert_ne!(anew["id"], first["id"], "what ended unpaid makes room");
+}
+
+#[tokio::test]
+async fn a_request_key_is_checked_again_when_the_payment_is_recorded() {
+    let rig = Rig::start().await;
+    let ask_with_amount = |words: &str| json!({"model": "wechat-pay-base", "messages": [{"role": "user", "content": words}]});
+    let keyed = [KEY, ("idempotency-key", "req-race")];
+    let (first, second) = (ask_with_amount("pay 1 yuan for tea [slow 20]"), ask_with_amount("pay 999 yuan for tea [slow 20]"));
+    let (a, b) = tokio::join!(rig.chat_as(&keyed, &first), rig.chat_as(&keyed, &second));
+    let mut statuses = [a.status.as_u16(), b.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 422], "{} {}", a.text(), b.text());
+    assert_eq!(rig.orders().await.len(), 1);
 }
 
 #[tokio::test]

@@ -8,14 +8,13 @@ use super::visitor::{self, events, told};
 #[tokio::test]
 async fn from_words_to_settled_money() {
     let rig = Rig::start().await;
-    let answer = rig.chat(&order("pay for the blue sneakers", 12_900)).await;
+    let question = order("pay for the blue sneakers", 12_900);
+    let answer = rig.chat(&question).await;
     assert_eq!((answer.status.as_u16(), answer.header("x-should-retry")), (200, "false"), "{}", answer.text());
     let payment = payment_in(&answer);
+    assert_eq!(payment["order_id"], question["payment"]["order"]["id"]);
     assert_eq!(payment["amount"], json!({"total": 12_900, "currency": "CNY"}));
-    assert_eq!(
-        (payment["state"].as_str(), payment["decided_by"].as_str(), payment["order_id"].as_str()),
-        (Some("awaiting_user"), Some("model"), Some("SO-1001"))
-    );
+    assert_eq!((payment["state"].as_str(), payment["decided_by"].as_str()), (Some("awaiting_user"), Some("model")));
     assert_eq!(payment["model_version"], "sandbox-base-1");
     let (id, code) = (payment["id"].as_str().expect("an id"), payment["next_action"]["code_url"].as_str().expect("a code"));
     assert!(answer.json()["usage"]["total_tokens"].as_u64().expect("usage") > 0);

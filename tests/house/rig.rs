@@ -164,11 +164,12 @@ impl Rig {
     }
 }
 
-/// A question with an order of the merchant's.
+/// A question with an order of the merchant's; other words are about another order.
 pub(crate) fn order(words: &str, total: i64) -> Value {
+    let id = fengate::ids::Fingerprint::of(&[words.as_bytes()]);
     json!({
         "model": "wechat-pay-base", "messages": [{"role": "user", "content": words}],
-        "payment": {"order": {"id": "SO-1001", "description": "blue sneakers", "amount": {"total": total, "currency": "CNY"}}},
+        "payment": {"order": {"id": format!("SO-{}", &id.as_str()[..12]), "description": "blue sneakers", "amount": {"total": total, "currency": "CNY"}}},
     })
 }
 
