@@ -15,7 +15,7 @@ const TEXT_CHARS_MAX: usize = 255;
 const ITEMS_MAX: usize = 500;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a `payment` object")]
 struct ContextFields<'a> {
     #[serde(default)]
     idempotency_key: Option<String>,
@@ -32,7 +32,7 @@ struct ContextFields<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an order object")]
 struct OrderFields {
     #[serde(default)]
     id: Option<String>,
@@ -45,7 +45,7 @@ struct OrderFields {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with description, quantity and unit_amount")]
 struct ItemFields {
     description: String,
     #[serde(default = "one")]
@@ -58,7 +58,7 @@ fn one() -> u32 {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an amount object like {\"total\": 12900, \"currency\": \"CNY\"}")]
 struct AmountFields {
     total: i64,
     #[serde(default)]
@@ -67,7 +67,11 @@ struct AmountFields {
 
 /// Reads the `payment` object.
 pub fn read(json: &[u8]) -> Result<PaymentContext, Refusal> {
-    let fields: ContextFields<'_> = serde_json::from_slice(json).map_err(|e| bad("payment", e.to_string()))?;
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(bad("payment", "expected an object"));
+    }
+    let mut text = serde_json::Deserializer::from_slice(json);
+    let fields: ContextFields<'_> = serde_path_to_error::deserialize(&mut text).map_err(|e| misread(&e))?;
     let key = fields.idempotency_key.map(|key| short("payment.idempotency_key", key)).transpose()?;
     Ok(PaymentContext {
         idempotency_key: key.map(IdempotencyKey::new),
@@ -125,6 +129,14 @@ fn short(param: &str, text: String) -> Result<String, Refusal> {
     Ok(text)
 }
 
+/// What serde found, with the field's path. Its positions count within the object and not within the body the caller sent: they are left out.
+fn misread(error: &serde_path_to_error::Error<serde_json::Error>) -> Refusal {
+    let path = error.path().to_string();
+    let param = if path == "." { "payment".to_owned() } else { format!("payment.{path}") };
+    let what = error.inner().to_string();
+    bad(&param, what.split(" at line ").next().unwrap_or_default())
+}
+
 fn bad(param: &str, what: impl std::fmt::Display) -> Refusal {
     Refusal::new(Kind::BadRequest, "invalid_payment", format!("The `payment` object cannot be used: {param}: {what}.")).param(param)
 }
@@ -163,9 +175,11 @@ mod tests {
         for (json, says) in [
             (r#"{"order":{"amount":{"total":0}}}"#, "amount.total"),
             (r#"{"order":{"amount":{"total":-1}}}"#, "amount.total"),
-            (r#"{"order":{"amount":{"total":129.0}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":129.0}}}"#, "payment.order.amount.total: invalid type: floating point"),
             (r#"{"order":{"amount":{"total":1e3}}}"#, "payment"),
-            (r#"{"order":{"amount":{"total":"100"}}}"#, "payment"),
+            (r#"{"order":{"amount":{"total":"100"}}}"#, "payment.order.amount.total"),
+            (r#"[1]"#, "expected an object"),
+            (r#"{"order":5}"#, "payment.order: invalid type: integer `5`, expected an order object"),
             (r#"{"order":{"amount":{"total":99999999999999999999}}}"#, "payment"),
             (r#"{"order":{"amount":{"total":1,"total":2}}}"#, "duplicate"),
             (r#"{"order":{"amount":{"total":100,"currency":"USD"}}}"#, "currency"),
