@@ -13,9 +13,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
-use super::account::rfc3339;
+use super::accounts::rfc3339;
+use super::book::orders::{Order, TradeState, transaction};
 use super::faults::Delivery;
-use super::orders::{Order, TradeState, transaction};
 use super::seal::seal;
 use super::{Inner, SandboxError};
 
@@ -100,7 +100,7 @@ fn request(url: &str, fields: HeaderMap, body: Bytes) -> Result<Request<Full<Byt
 }
 
 fn notice(inner: &Inner, order: &Order) -> Option<Bytes> {
-    let mut resource = seal(&inner.account.apiv3_key, transaction(order).to_string().as_bytes(), "transaction")?;
+    let mut resource = seal(&inner.accounts.account.apiv3_key, transaction(order).to_string().as_bytes(), "transaction")?;
     resource["original_type"] = "transaction".into();
     let created = order.paid_at.map(|at| rfc3339(at.seconds()));
     let json = json!({

@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::orders::Order;
+use super::book::orders::Order;
 use super::serve::{Body, whole};
 
 /// `GET /sandbox/orders`

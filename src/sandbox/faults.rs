@@ -46,6 +46,17 @@ struct All {
 #[derive(Debug, Default)]
 pub(super) struct Faults(Mutex<All>);
 
+/// Which operations share faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Making an order.
+    Create,
+    /// Asking about one.
+    Query,
+    /// Everything else.
+    Other,
+}
+
 /// How one request goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -88,10 +99,14 @@ impl Faults {
         Ok(())
     }
 
-    /// How the next create (or query) goes wrong, and how long its answer waits, in milliseconds.
-    pub(super) fn next(&self, is_create: bool) -> (Fault, u64) {
+    /// How the next request of a family goes wrong, and how long its answer waits, in milliseconds.
+    pub(super) fn next(&self, family: Family) -> (Fault, u64) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let api = if is_create { &mut all.create } else { &mut all.query };
+        let api = match family {
+            Family::Create => &mut all.create,
+            Family::Query => &mut all.query,
+            Family::Other => return (Fault::None, 0),
+        };
         let fault = if take(&mut api.status_503) {
             Fault::Unavailable
         } else if take(&mut api.param_error) {

@@ -1,14 +1,12 @@
 //! The sandbox: WeChat Pay v3 on this machine, the payer's phone, and a deterministic model. It imports nothing of fengate but floor 0 and
 //! does its own cryptography, so that a signing bug in the connector cannot cancel itself out.
 
-mod account;
+mod accounts;
+mod book;
 mod callbacks;
-mod checks;
 mod desk;
 mod faults;
-mod journal;
 mod model;
-mod orders;
 mod phone;
 mod seal;
 mod serve;
@@ -20,7 +18,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-pub use account::Account;
+pub use accounts::Account;
 
 use crate::clock::Clock;
 use crate::tasks::Tasks;
@@ -57,9 +55,9 @@ pub struct Sandbox {
 }
 
 struct Inner {
-    account: Account,
+    accounts: accounts::Accounts,
     signer: sign::Signer,
-    orders: orders::Orders,
+    orders: book::orders::Orders,
     faults: faults::Faults,
     courier: callbacks::Courier,
     clock: Clock,
@@ -78,14 +76,15 @@ impl Sandbox {
         std::fs::create_dir_all(&settings.dir).map_err(|e| SandboxError::File { path: settings.dir.clone(), why: e.to_string() })?;
         let account = Account::open(&settings.dir, &clock)?;
         let signer = sign::Signer::new(&account)?;
-        let orders = orders::Orders::open(&settings.dir.join("orders.jsonl"))?;
+        let accounts = accounts::Accounts::new(account)?;
+        let orders = book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?;
         let courier = callbacks::Courier::new(settings.callback_time_divisor)?;
-        Ok(Self { inner: Arc::new(Inner { account, signer, orders, faults: faults::Faults::default(), courier, clock, tasks }) })
+        Ok(Self { inner: Arc::new(Inner { accounts, signer, orders, faults: faults::Faults::default(), courier, clock, tasks }) })
     }
 
     /// The merchant that is set up here, keys included.
     pub fn account(&self) -> &Account {
-        &self.inner.account
+        &self.inner.accounts.account
     }
 
     /// Serves until the process drains; callbacks a restart interrupted go on.

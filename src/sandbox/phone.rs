@@ -10,7 +10,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::orders::{OrderError, TradeState};
+use super::book::orders::{OrderError, TradeState};
 use super::serve::{Body, whole};
 use super::{Inner, callbacks, desk};
 use crate::language::Language;

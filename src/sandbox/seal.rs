@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::account::random;
+use super::accounts::random;
 
 /// The sealed object; `None` for a key that has not 32 characters.
 pub(super) fn seal(apiv3_key: &str, plain: &[u8], associated_data: &str) -> Option<Value> {

@@ -1,16 +1,38 @@
 //! Signatures, the platform's side: checks what merchants sign, signs answers and notices with the key the merchant's mode asks for.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 
-use super::account::{Account, random};
-use super::{SandboxError, checks::Claim};
+use super::SandboxError;
+use super::accounts::{Account, random};
+
+/// What an `Authorization` field claims.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) mchid: String,
+    pub(super) serial: String,
+    pub(super) timestamp: String,
+    pub(super) nonce: String,
+    pub(super) signature: String,
+}
+
+impl Claim {
+    /// Whether the key's owner signed exactly this request. `target` is what stood on the request line.
+    pub(super) fn is_signed_by(&self, key: &UnparsedPublicKey<Vec<u8>>, method: &str, target: &str, body: &[u8]) -> bool {
+        let mut text = Vec::with_capacity(body.len() + 256);
+        for part in [method.as_bytes(), target.as_bytes(), self.timestamp.as_bytes(), self.nonce.as_bytes(), body] {
+            text.extend_from_slice(part);
+            text.push(b'\n');
+        }
+        STANDARD.decode(&self.signature).is_ok_and(|signature| key.verify(&text, &signature).is_ok())
+    }
+}
 
 /// Which key the platform signs with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,13 +44,12 @@ pub(super) enum KeyMode {
     PublicKey,
 }
 
-/// The platform's keys, and the merchant's public one.
+/// The platform's keys.
 pub(super) struct Signer {
     certificate_key: RsaKeyPair,
     certificate_serial: String,
     public_mode_key: RsaKeyPair,
     public_key_id: String,
-    merchant: UnparsedPublicKey<Vec<u8>>,
 }
 
 impl Signer {
@@ -38,24 +59,12 @@ impl Signer {
             let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
             RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()
         };
-        let merchant = SubjectPublicKeyInfoDer::from_pem_slice(account.merchant_public_key_pem.as_bytes()).map_err(|_| broken())?;
         Ok(Self {
             certificate_key: private(&account.platform_key_pem).ok_or_else(broken)?,
             certificate_serial: account.platform_serial.clone(),
             public_mode_key: private(&account.public_mode_key_pem).ok_or_else(broken)?,
             public_key_id: account.public_key_id.clone(),
-            merchant: UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, merchant.as_ref().to_vec()),
         })
-    }
-
-    /// Whether the merchant signed exactly this request. `target` is what stood on the request line.
-    pub(super) fn is_merchants(&self, claim: &Claim, method: &str, target: &str, body: &[u8]) -> bool {
-        let mut text = Vec::with_capacity(body.len() + 256);
-        for part in [method.as_bytes(), target.as_bytes(), claim.timestamp.as_bytes(), claim.nonce.as_bytes(), body] {
-            text.extend_from_slice(part);
-            text.push(b'\n');
-        }
-        STANDARD.decode(&claim.signature).is_ok_and(|signature| self.merchant.verify(&text, &signature).is_ok())
     }
 
     /// Which key a request asks its answer to be signed with.

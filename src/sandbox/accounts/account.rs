@@ -9,7 +9,7 @@ use std::path::Path;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SerialNumber};
 use serde_json::{Value, json};
 
-use super::SandboxError;
+use super::super::SandboxError;
 use crate::clock::Clock;
 use crate::ids::hex;
 
@@ -34,11 +34,11 @@ pub struct Account {
     pub public_key_id: String,
     /// That key, PEM.
     pub public_key_pem: String,
-    pub(super) merchant_public_key_pem: String,
-    pub(super) platform_key_pem: String,
-    pub(super) public_mode_key_pem: String,
+    pub(crate) merchant_public_key_pem: String,
+    pub(crate) platform_key_pem: String,
+    pub(crate) public_mode_key_pem: String,
     /// When the platform's certificate begins and ends, RFC 3339.
-    pub(super) certificate_life: (String, String),
+    pub(crate) certificate_life: (String, String),
 }
 
 impl fmt::Debug for Account {
@@ -51,7 +51,7 @@ const FILE: &str = "account.json";
 
 impl Account {
     /// Reads the account in `dir`, or makes one.
-    pub(super) fn open(dir: &Path, clock: &Clock) -> Result<Self, SandboxError> {
+    pub(crate) fn open(dir: &Path, clock: &Clock) -> Result<Self, SandboxError> {
         let path = dir.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => Self::read(&text)
@@ -157,7 +157,7 @@ fn certificate(key: &KeyPair, serial: &[u8], life: (i64, i64)) -> Result<rcgen::
 }
 
 /// Random bytes whose first is neither zero nor negative: numbers of certificates are printed in several ways, and all should agree.
-pub(super) fn random(count: usize) -> Result<Vec<u8>, SandboxError> {
+pub(crate) fn random(count: usize) -> Result<Vec<u8>, SandboxError> {
     let mut bytes = vec![0; count];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SandboxError::Keys("no random numbers".to_owned()))?;
     if let Some(first) = bytes.first_mut() {
@@ -167,7 +167,7 @@ pub(super) fn random(count: usize) -> Result<Vec<u8>, SandboxError> {
 }
 
 /// A time as WeChat Pay writes it: Beijing time, whole seconds.
-pub(super) fn rfc3339(seconds: i64) -> String {
+pub(crate) fn rfc3339(seconds: i64) -> String {
     let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
     let time = jiff::Timestamp::from_second(seconds).unwrap_or_default().to_zoned(zone);
     time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::SandboxError;
+use super::super::SandboxError;
 
 /// The journal's file.
 #[derive(Debug)]

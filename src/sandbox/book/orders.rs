@@ -1,15 +1,14 @@
 //! Orders as the payment side has them: made once under their number, paid once, closed once; every change in the journal first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::SandboxError;
-use super::account::{random, rfc3339};
-use super::journal::Journal;
-use super::sign::KeyMode;
+use super::super::SandboxError;
+use super::super::accounts::{random, rfc3339};
+use super::super::sign::KeyMode;
+use super::{Book, Held, Open, Unwritten};
 use crate::clock::UnixMs;
 use crate::ids::hex;
 
@@ -18,14 +17,14 @@ const ORDERS_MAX: usize = 1_000_000;
 
 /// How an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TradeState {
+pub(crate) enum TradeState {
     NotPay,
     Success,
     Closed,
 }
 
 impl TradeState {
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::NotPay => "NOTPAY",
             Self::Success => "SUCCESS",
@@ -36,41 +35,41 @@ impl TradeState {
 
 /// One order.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
-    pub(super) out_trade_no: String,
+pub(crate) struct Order {
+    pub(crate) out_trade_no: String,
     /// Everything the merchant sent, as JSON: the same order again has to be equal in all of it.
-    pub(super) parameters: Value,
-    pub(super) key_mode: KeyMode,
-    pub(super) state: TradeState,
-    pub(super) code_url: String,
+    pub(crate) parameters: Value,
+    pub(crate) key_mode: KeyMode,
+    pub(crate) state: TradeState,
+    pub(crate) code_url: String,
     /// How often it was asked for.
-    pub(super) creates: u32,
-    pub(super) declined: u32,
-    pub(super) transaction_id: Option<String>,
-    pub(super) paid_at: Option<UnixMs>,
+    pub(crate) creates: u32,
+    pub(crate) declined: u32,
+    pub(crate) transaction_id: Option<String>,
+    pub(crate) paid_at: Option<UnixMs>,
     /// The notice's own number, the same for every delivery.
-    pub(super) notice_id: Option<String>,
+    pub(crate) notice_id: Option<String>,
     /// The merchant has taken the notice.
-    pub(super) notified: bool,
+    pub(crate) notified: bool,
     /// When each delivery was made and how it was answered; 0 for no answer.
-    pub(super) deliveries: Vec<(UnixMs, u16)>,
+    pub(crate) deliveries: Vec<(UnixMs, u16)>,
 }
 
 impl Order {
     /// A text of the order's parameters.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.parameters[name].as_str().unwrap_or_default()
     }
 
     /// What is to be paid, in fen.
-    pub(super) fn total(&self) -> i64 {
+    pub(crate) fn total(&self) -> i64 {
         self.parameters["amount"]["total"].as_i64().unwrap_or_default()
     }
 }
 
 /// Why an order cannot be made or changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OrderError {
+pub(crate) enum OrderError {
     /// Another order stands under this number.
     Used,
     Paid,
@@ -82,28 +81,28 @@ pub(super) enum OrderError {
 
 /// All orders.
 #[derive(Debug)]
-pub(super) struct Orders(Mutex<Book>);
+pub(crate) struct Orders(Book<AllOrders>);
 
-#[derive(Debug)]
-struct Book {
+#[derive(Debug, Default)]
+struct AllOrders {
     orders: BTreeMap<String, Order>,
-    codes: std::collections::HashMap<String, String>,
-    journal: Journal,
+    codes: HashMap<String, String>,
+}
+
+impl From<Unwritten> for OrderError {
+    fn from(_: Unwritten) -> Self {
+        Self::Unavailable
+    }
 }
 
 impl Orders {
-    pub(super) fn open(path: &Path) -> Result<Self, SandboxError> {
-        let (journal, entries) = Journal::open(path)?;
-        let mut book = Book { orders: BTreeMap::new(), codes: std::collections::HashMap::new(), journal };
-        for entry in &entries {
-            book.take(entry);
-        }
-        Ok(Self(Mutex::new(book)))
+    pub(crate) fn at(path: &Path) -> Result<Self, SandboxError> {
+        Book::at(path).map(Self)
     }
 
     /// Makes an order, or finds the equal one: its code is renewed then, and the old one dies.
-    pub(super) fn create(&self, out_trade_no: &str, parameters: &Value, key_mode: KeyMode) -> Result<Order, OrderError> {
-        let mut book = self.book();
+    pub(crate) fn create(&self, out_trade_no: &str, parameters: &Value, key_mode: KeyMode) -> Result<Order, OrderError> {
+        let mut book = self.0.open();
         match book.orders.get(out_trade_no).map(|order| (order.state, order.parameters == *parameters)) {
             Some((TradeState::Success, _)) => return Err(OrderError::Paid),
             Some((TradeState::Closed, _)) => return Err(OrderError::Closed),
@@ -114,15 +113,16 @@ impl Orders {
         let code = random(12).map_err(|_| OrderError::Unavailable)?;
         let code_url = format!("weixin://wxpay/bizpayurl?pr={}", hex(&code));
         let public_key = key_mode == KeyMode::PublicKey;
-        book.note(
-            json!({"is": "created", "no": out_trade_no, "parameters": parameters, "code_url": code_url, "public_key": public_key}),
+        note(
+            &mut book,
+            &json!({"is": "created", "no": out_trade_no, "parameters": parameters, "code_url": code_url, "public_key": public_key}),
             out_trade_no,
         )
     }
 
     /// The payer pays.
-    pub(super) fn pay(&self, code_url: &str, now: UnixMs) -> Result<(Order, bool), OrderError> {
-        let mut book = self.book();
+    pub(crate) fn pay(&self, code_url: &str, now: UnixMs) -> Result<(Order, bool), OrderError> {
+        let mut book = self.0.open();
         let order = book.by_code(code_url)?;
         match order.state {
             TradeState::Closed => Err(OrderError::Closed),
@@ -132,71 +132,64 @@ impl Orders {
                 let transaction_id = format!("4200{:06}{digits}", now.seconds() / 86_400 % 1_000_000);
                 let notice = uuid::Uuid::new_v4().to_string();
                 let entry = json!({"is": "paid", "no": order.out_trade_no, "transaction_id": transaction_id, "at_ms": now.0, "notice_id": notice});
-                book.note(entry, &order.out_trade_no).map(|order| (order, true))
+                note(&mut book, &entry, &order.out_trade_no).map(|order| (order, true))
             }
         }
     }
 
     /// The payer declines: the order stays open.
-    pub(super) fn decline(&self, code_url: &str) -> Result<Order, OrderError> {
-        let mut book = self.book();
+    pub(crate) fn decline(&self, code_url: &str) -> Result<Order, OrderError> {
+        let mut book = self.0.open();
         let order = book.by_code(code_url)?;
-        book.note(json!({"is": "declined", "no": order.out_trade_no}), &order.out_trade_no)
+        note(&mut book, &json!({"is": "declined", "no": order.out_trade_no}), &order.out_trade_no)
     }
 
     /// The merchant closes; closing again is fine.
-    pub(super) fn close(&self, out_trade_no: &str) -> Result<(), OrderError> {
-        let mut book = self.book();
+    pub(crate) fn close(&self, out_trade_no: &str) -> Result<(), OrderError> {
+        let mut book = self.0.open();
         match book.orders.get(out_trade_no).map(|order| order.state) {
             None => Err(OrderError::Unknown),
             Some(TradeState::Success) => Err(OrderError::Paid),
             Some(TradeState::Closed) => Ok(()),
-            Some(TradeState::NotPay) => book.note(json!({"is": "closed", "no": out_trade_no}), out_trade_no).map(|_| ()),
+            Some(TradeState::NotPay) => note(&mut book, &json!({"is": "closed", "no": out_trade_no}), out_trade_no).map(|_| ()),
         }
     }
 
     /// Writes down a delivery; true once the merchant has taken the notice.
-    pub(super) fn delivered(&self, out_trade_no: &str, status: u16, now: UnixMs) -> bool {
+    pub(crate) fn delivered(&self, out_trade_no: &str, status: u16, now: UnixMs) -> bool {
         let taken = matches!(status, 200 | 204);
         let entry = json!({"is": "delivered", "no": out_trade_no, "status": status, "at_ms": now.0, "taken": taken});
-        self.book().note(entry, out_trade_no).is_ok_and(|order| order.notified)
+        note(&mut self.0.open(), &entry, out_trade_no).is_ok_and(|order| order.notified)
     }
 
-    pub(super) fn by_number(&self, out_trade_no: &str) -> Option<Order> {
-        self.book().orders.get(out_trade_no).cloned()
+    pub(crate) fn by_number(&self, out_trade_no: &str) -> Option<Order> {
+        self.0.open().orders.get(out_trade_no).cloned()
     }
 
-    pub(super) fn by_transaction(&self, transaction_id: &str) -> Option<Order> {
-        self.book().orders.values().find(|order| order.transaction_id.as_deref() == Some(transaction_id)).cloned()
+    pub(crate) fn by_transaction(&self, transaction_id: &str) -> Option<Order> {
+        self.0.open().orders.values().find(|order| order.transaction_id.as_deref() == Some(transaction_id)).cloned()
     }
 
     /// Every order, by number.
-    pub(super) fn all(&self) -> Vec<Order> {
-        self.book().orders.values().cloned().collect()
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn all(&self) -> Vec<Order> {
+        self.0.open().orders.values().cloned().collect()
     }
 }
 
-impl Book {
+/// Writes an entry about an order, then gives the order as it is now.
+fn note(book: &mut Open<'_, AllOrders>, entry: &Value, out_trade_no: &str) -> Result<Order, OrderError> {
+    book.note(entry)?;
+    book.orders.get(out_trade_no).cloned().ok_or(OrderError::Unknown)
+}
+
+impl AllOrders {
     fn by_code(&self, code_url: &str) -> Result<Order, OrderError> {
         let number = self.codes.get(code_url).ok_or(OrderError::Unknown)?;
         self.orders.get(number).filter(|order| order.code_url == code_url).cloned().ok_or(OrderError::Unknown)
     }
+}
 
-    /// Writes an entry, then lets it happen.
-    fn note(&mut self, entry: Value, out_trade_no: &str) -> Result<Order, OrderError> {
-        if let Err(e) = self.journal.append(&entry) {
-            tracing::error!(error = %e, "the sandbox's journal cannot be written");
-            return Err(OrderError::Unavailable);
-        }
-        self.take(&entry);
-        self.orders.get(out_trade_no).cloned().ok_or(OrderError::Unknown)
-    }
-
-    /// Lets a written entry happen.
+impl Held for AllOrders {
     fn take(&mut self, entry: &Value) {
         let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
         let at = UnixMs(entry["at_ms"].as_i64().unwrap_or_default());
@@ -240,7 +233,7 @@ impl Book {
 }
 
 /// The order as a query answers and a notice reports it: what has no value is absent, as at WeChat Pay.
-pub(super) fn transaction(order: &Order) -> Value {
+pub(crate) fn transaction(order: &Order) -> Value {
     let mut json = json!({
         "appid": order.text("appid"), "mchid": order.text("mchid"), "out_trade_no": order.out_trade_no, "promotion_detail": [],
         "scene_info": {"device_id": ""}, "trade_state": order.state.word(),
@@ -280,7 +273,7 @@ mod tests {
     #[test]
     fn the_rules_of_asking_again() {
         let dir = tempfile::tempdir().expect("a folder");
-        let orders = Orders::open(&dir.path().join("o.jsonl")).expect("opens");
+        let orders = Orders::at(&dir.path().join("o.jsonl")).expect("opens");
         let first = orders.create("no-0001", &parameters(1), KeyMode::PublicKey).expect("made");
         let second = orders.create("no-0001", &parameters(1), KeyMode::PublicKey).expect("found");
         assert_ne!(first.code_url, second.code_url);
@@ -300,14 +293,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("o.jsonl");
         let code = {
-            let orders = Orders::open(&path).expect("opens");
+            let orders = Orders::at(&path).expect("opens");
             let code = orders.create("no-0001", &parameters(5), KeyMode::PublicKey).expect("made").code_url;
             orders.pay(&code, NOW).expect("paid");
             assert!(!orders.delivered("no-0001", 500, NOW));
             code
         };
-        let orders = Orders::open(&path).expect("opens");
-        let order = orders.book().by_code(&code).expect("there");
+        let orders = Orders::at(&path).expect("opens");
+        let order = orders.0.open().by_code(&code).expect("there");
         assert_eq!(
             (order.state, order.creates, order.total(), order.key_mode, order.notified),
             (TradeState::Success, 1, 5, KeyMode::PublicKey, false)

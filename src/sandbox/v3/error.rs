@@ -1,0 +1,100 @@
+//! Errors as WeChat Pay words them, and answers with their `Request-ID` and signature.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::super::Inner;
+use super::super::serve::{Body, whole};
+use super::super::sign::KeyMode;
+
+/// An error as WeChat Pay words it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+    /// The number behind the last dash of `Request-ID`.
+    internal: &'static str,
+    field: Option<(&'static str, Value)>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self { status, code, message, internal: "0", field: None }
+    }
+
+    pub(crate) fn internal(mut self, number: &'static str) -> Self {
+        self.internal = number;
+        self
+    }
+
+    /// A parameter that cannot be.
+    pub(crate) fn parameter(field: &'static str, value: Value, message: &'static str) -> Self {
+        Self { field: Some((field, value)), internal: "268435461", ..Self::new(StatusCode::BAD_REQUEST, "PARAM_ERROR", message) }
+    }
+
+    /// Something failed on this side: the same again may work.
+    pub(crate) fn system() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "SYSTEM_ERROR", "系统异常，请用相同参数重新调用")
+    }
+
+    /// A caller who did not prove who it is.
+    pub(super) fn unsigned(message: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "SIGN_ERROR", message)
+    }
+
+    /// The answer; signed once the caller is known.
+    pub(super) fn response(&self, inner: &Inner, signed: Option<KeyMode>) -> Response<Body> {
+        let mut json = json!({"code": self.code, "message": self.message});
+        if let Some((field, value)) = &self.field {
+            json["detail"] = json!({"field": field, "value": value, "issue": self.message, "location": "body"});
+        }
+        answer(inner, &Reply::json(self.status, &json), signed, self.internal, false)
+    }
+}
+
+/// What a route answers.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+    pub(crate) content_type: &'static str,
+    /// Downloads are not signed: their hash is in the answer that named them.
+    pub(crate) is_signed: bool,
+}
+
+impl Reply {
+    /// JSON with a status.
+    pub(crate) fn json(status: StatusCode, json: &Value) -> Self {
+        Self { status, body: Bytes::from(json.to_string()), content_type: "application/json; charset=utf-8", is_signed: true }
+    }
+
+    /// 200 with JSON.
+    pub(crate) fn ok(json: &Value) -> Self {
+        Self::json(StatusCode::OK, json)
+    }
+
+    /// 204 without a body.
+    pub(crate) fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), content_type: "", is_signed: true }
+    }
+}
+
+/// An answer with its `Request-ID`, signed if its reader is known; as a probe, with a signature that must not verify.
+pub(super) fn answer(inner: &Inner, reply: &Reply, signed: Option<KeyMode>, internal: &str, probe: bool) -> Response<Body> {
+    let mode = signed.filter(|_| reply.is_signed);
+    let fields = mode.map(|mode| inner.signer.fields(mode, inner.clock.now().seconds(), &reply.body, probe));
+    let mut response = whole(reply.status, reply.body.clone());
+    let headers = response.headers_mut();
+    headers.extend(fields.unwrap_or_default());
+    if !reply.body.is_empty() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    }
+    let id = format!("{}-{internal}", uuid::Uuid::new_v4().simple().to_string().to_uppercase());
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert("request-id", id);
+    }
+    response
+}

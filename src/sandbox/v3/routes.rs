@@ -1,0 +1,97 @@
+//! The route table: every method and path this sandbox answers, one line each, by product. Paths are matched as they were sent: nothing is
+//! decoded, because signatures cover what stood on the wire.
+
+use http::{Method, StatusCode};
+
+use super::super::faults::Family;
+use super::error::{ApiError, Reply};
+use super::{Call, certificates, orders};
+
+/// What a route does.
+pub(crate) type Act = fn(&Call<'_>) -> Result<Reply, ApiError>;
+
+/// One line of the table.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// The path; `{}` stands for one segment that is not empty.
+    pub(crate) path: &'static str,
+    /// Whose faults may strike here.
+    pub(crate) family: Family,
+    pub(crate) act: Act,
+}
+
+const fn get(path: &'static str, family: Family, act: Act) -> Route {
+    Route { method: Method::GET, path, family, act }
+}
+
+const fn post(path: &'static str, family: Family, act: Act) -> Route {
+    Route { method: Method::POST, path, family, act }
+}
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    // Orders: sandbox/v3/orders.rs
+    post("/v3/pay/transactions/native",                   Family::Create, orders::create),
+    get ("/v3/pay/transactions/id/{}",                    Family::Query,  orders::query_by_id),
+    get ("/v3/pay/transactions/out-trade-no/{}",          Family::Query,  orders::query),
+    post("/v3/pay/transactions/out-trade-no/{}/close",    Family::Other,  orders::close),
+    // The platform's certificates: sandbox/v3/certificates.rs
+    get ("/v3/certificates",                              Family::Other,  certificates::list),
+];
+
+/// The route of a request and the segments its `{}` stand for. 404 for a path nobody knows, 405 for one that is known for another method.
+pub(super) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), StatusCode> {
+    let mut status = StatusCode::NOT_FOUND;
+    for route in ROUTES {
+        let Some(segments) = segments(route.path, path) else { continue };
+        if route.method == *method {
+            return Ok((route, segments));
+        }
+        status = StatusCode::METHOD_NOT_ALLOWED;
+    }
+    Err(status)
+}
+
+/// What the `{}` of a pattern stand for in `path`, if it fits.
+fn segments<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut found = Vec::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some("{}"), Some(segment)) if !segment.is_empty() => found.push(segment),
+            (Some(want), Some(segment)) if want == segment => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(method: &Method, path: &str) -> Result<(&'static str, Vec<String>), u16> {
+        let (route, segments) = find(method, path).map_err(|status| status.as_u16())?;
+        Ok((route.path, segments.into_iter().map(str::to_owned).collect()))
+    }
+
+    #[test]
+    fn paths_are_taken_as_they_were_sent() {
+        let (get, post) = (Method::GET, Method::POST);
+        assert_eq!(at(&get, "/v3/pay/transactions/out-trade-no/a|b%7Cc"), Ok(("/v3/pay/transactions/out-trade-no/{}", vec!["a|b%7Cc".to_owned()])));
+        assert_eq!(at(&post, "/v3/pay/transactions/out-trade-no/a/close").map(|(path, _)| path), Ok("/v3/pay/transactions/out-trade-no/{}/close"));
+        assert_eq!(at(&post, "/v3/certificates"), Err(405));
+        assert_eq!(at(&get, "/v3/pay/transactions/native"), Err(405));
+        for unknown in ["/v3/certificates/", "/v3/pay/transactions/out-trade-no/", "/v3/pay/transactions/id/a/b", "/v3", "/v3//certificates"] {
+            assert_eq!(at(&get, unknown), Err(404), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn no_line_hides_another() {
+        for route in ROUTES {
+            let found = find(&route.method, &route.path.replace("{}", "x1")).map(|(found, segments)| (found.path, segments.len()));
+            assert_eq!(found, Ok((route.path, route.path.matches("{}").count())));
+        }
+    }
+}
