@@ -8,12 +8,17 @@ mod house {
     mod callbacks;
     mod failing;
     mod living;
+    mod market;
+    mod merchants;
     mod once;
     mod passing;
     mod paying;
+    mod products;
+    mod refunding;
     mod rig;
     mod sdk_shapes;
     mod spikes;
+    mod stall;
     mod storm;
     mod upstream;
     mod visitor;

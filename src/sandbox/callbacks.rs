@@ -1,4 +1,4 @@
-//! Callbacks: a paid order is reported to its notify_url, sealed and signed anew each time, until it is taken or the documented schedule ends.
+//! Callbacks: a notice is delivered to its url, sealed and signed anew each time, until it is taken or the documented schedule ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,16 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
 use super::accounts::rfc3339;
-use super::book::orders::{Order, TradeState, transaction};
+use super::book::notices::Notice;
+use super::book::order::Order;
+use super::book::refunds::{Refund, Status};
 use super::faults::Delivery;
 use super::seal::seal;
+use super::v3::transaction::{refund_notice, transaction};
 use super::{Inner, SandboxError};
 
 /// Seconds between deliveries, as documented: fifteen more after the first, a day and four minutes in all.
-const SCHEDULE_SECONDS: [u64; 15] = [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
+const SCHEDULE_SECONDS: [u32; 15] = [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
 
 /// How long the merchant may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
@@ -40,48 +43,112 @@ impl Courier {
     }
 }
 
-/// Goes on with what a restart interrupted.
+/// Goes on with what a restart interrupted: notices under way, and what happened without its notice having been written down.
 pub(super) fn resume(inner: &Arc<Inner>) {
-    for order in inner.orders.all().into_iter().filter(|order| order.state == TradeState::Success && !order.notified) {
-        start(inner, order);
+    for notice in inner.notices.all().into_iter().filter(|notice| !notice.is_taken) {
+        deliver_later(inner, notice);
+    }
+    let is_new = |id: &Option<String>| id.as_deref().is_some_and(|id| inner.notices.get(id).is_none());
+    for order in inner.orders.all().into_iter().filter(|order| is_new(&order.notice_id)) {
+        paid(inner, &order);
+    }
+    for refund in inner.orders.all_refunds().into_iter().filter(|refund| is_new(&refund.notice_id)) {
+        if let Some((order, refund)) = inner.orders.refund_by_number(&refund.key) {
+            refunded(inner, &order, &refund);
+        }
     }
 }
 
-/// Reports a paid order in the background.
-pub(super) fn start(inner: &Arc<Inner>, order: Order) {
-    let shared = Arc::clone(inner);
-    inner.tasks.background(async move { deliver(&shared, &order).await });
+/// Reports a paid order.
+pub(super) fn paid(inner: &Arc<Inner>, order: &Order) {
+    let Some(id) = order.notice_id.clone() else { return };
+    start(
+        inner,
+        Notice {
+            id,
+            mchid: order.key.mchid.clone(),
+            url: order.text("notify_url").to_owned(),
+            key_mode: order.key_mode,
+            event_type: "TRANSACTION.SUCCESS".to_owned(),
+            original_type: "transaction".to_owned(),
+            summary: "支付成功".to_owned(),
+            content: transaction(order),
+            created_at: order.paid_at.unwrap_or_else(|| inner.time.now()),
+            deliveries: Vec::new(),
+            is_taken: false,
+        },
+    );
 }
 
-async fn deliver(inner: &Inner, order: &Order) {
-    let waits = SCHEDULE_SECONDS.iter().skip(order.deliveries.len().saturating_sub(1)).map(Some).chain([None]);
+/// Reports how a refund ended, if its merchant named where to.
+pub(super) fn refunded(inner: &Arc<Inner>, order: &Order, refund: &Refund) {
+    let Some(id) = refund.notice_id.clone().filter(|_| !refund.notify_url().is_empty()) else { return };
+    let summary = match refund.status {
+        Status::Abnormal => "退款异常",
+        Status::Closed => "退款关闭",
+        Status::Success | Status::Processing => "退款成功",
+    };
+    start(
+        inner,
+        Notice {
+            id,
+            mchid: refund.key.mchid.clone(),
+            url: refund.notify_url().to_owned(),
+            key_mode: refund.key_mode,
+            event_type: format!("REFUND.{}", refund.status.word()),
+            original_type: "refund".to_owned(),
+            summary: summary.to_owned(),
+            content: refund_notice(order, refund),
+            created_at: refund.ended_at.unwrap_or_else(|| inner.time.now()),
+            deliveries: Vec::new(),
+            is_taken: false,
+        },
+    );
+}
+
+/// Writes a notice down and delivers it in the background.
+pub(super) fn start(inner: &Arc<Inner>, notice: Notice) {
+    if inner.notices.post(&notice).is_err() {
+        tracing::error!(notice = notice.id, "a notice of the sandbox cannot be kept and is not sent");
+        return;
+    }
+    deliver_later(inner, notice);
+}
+
+fn deliver_later(inner: &Arc<Inner>, notice: Notice) {
+    let shared = Arc::clone(inner);
+    inner.tasks.background(async move { deliver(&shared, &notice).await });
+}
+
+async fn deliver(inner: &Inner, notice: &Notice) {
+    let waits = SCHEDULE_SECONDS.iter().skip(notice.deliveries.len().saturating_sub(1)).map(Some).chain([None]);
     for wait in waits {
         let (delivery, duplicate) = inner.faults.next_delivery();
         let mut taken = false;
         for _ in 0..if duplicate { 2 } else { 1 } {
-            let status = attempt(inner, order, delivery).await;
-            taken |= inner.orders.delivered(&order.out_trade_no, status, inner.clock.now());
+            let status = attempt(inner, notice, delivery).await;
+            taken |= inner.notices.delivered(&notice.id, status, inner.time.now());
         }
         match wait {
             _ if taken => return,
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(*seconds) / inner.courier.time_divisor).await,
+            Some(seconds) => inner.time.wait(i64::from(*seconds) * 1_000 / i64::from(inner.courier.time_divisor)).await,
             None => return,
         }
     }
 }
 
 /// One delivery: the merchant's status, 0 if there was none.
-async fn attempt(inner: &Inner, order: &Order, delivery: Delivery) -> u16 {
+async fn attempt(inner: &Inner, notice: &Notice, delivery: Delivery) -> u16 {
     if delivery == Delivery::Dropped {
         return 0;
     }
-    let Some(body) = notice(inner, order) else { return 0 };
-    let fields = inner.signer.fields(order.key_mode, inner.clock.now().seconds(), &body, delivery == Delivery::Probe);
-    let Ok(request) = request(order.text("notify_url"), fields, body) else { return 0 };
+    let Some(body) = envelope(inner, notice) else { return 0 };
+    let fields = inner.signer.fields(notice.key_mode, inner.clock.now().seconds(), &body, delivery == Delivery::Probe);
+    let Ok(request) = request(&notice.url, fields, body) else { return 0 };
     match tokio::time::timeout(ANSWER_WITHIN, inner.courier.client.request(request)).await {
         Ok(Ok(response)) => response.status().as_u16(),
         Ok(Err(e)) => {
-            tracing::debug!(out_trade_no = order.out_trade_no, error = %e, "a sandbox callback did not arrive");
+            tracing::debug!(notice = notice.id, error = %e, "a sandbox callback did not arrive");
             0
         }
         Err(_) => 0,
@@ -93,19 +160,20 @@ fn request(url: &str, fields: HeaderMap, body: Bytes) -> Result<Request<Full<Byt
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, "*/*")
         .header(USER_AGENT, "Mozilla/4.0")
+        .header("pragma", "no-cache")
         .header("request-id", uuid::Uuid::new_v4().simple().to_string())
         .body(Full::new(body))?;
     request.headers_mut().extend(fields);
     Ok(request)
 }
 
-fn notice(inner: &Inner, order: &Order) -> Option<Bytes> {
-    let mut resource = seal(&inner.accounts.account.apiv3_key, transaction(order).to_string().as_bytes(), "transaction")?;
-    resource["original_type"] = "transaction".into();
-    let created = order.paid_at.map(|at| rfc3339(at.seconds()));
+fn envelope(inner: &Inner, notice: &Notice) -> Option<Bytes> {
+    let merchant = inner.accounts.by_mchid(&notice.mchid)?;
+    let mut resource = seal(&merchant.apiv3_key, notice.content.to_string().as_bytes(), &notice.original_type)?;
+    resource["original_type"] = notice.original_type.as_str().into();
     let json = json!({
-        "id": order.notice_id, "create_time": created, "resource_type": "encrypt-resource", "event_type": "TRANSACTION.SUCCESS",
-        "summary": "支付成功", "resource": resource,
+        "id": notice.id, "create_time": rfc3339(notice.created_at.seconds()), "resource_type": "encrypt-resource",
+        "event_type": notice.event_type, "summary": notice.summary, "resource": resource,
     });
     Some(Bytes::from(json.to_string()))
 }
@@ -116,6 +184,6 @@ mod tests {
 
     #[test]
     fn the_schedule_is_the_documented_one() {
-        assert_eq!(SCHEDULE_SECONDS.iter().sum::<u64>(), 24 * 3_600 + 4 * 60);
+        assert_eq!(SCHEDULE_SECONDS.iter().sum::<u32>(), 24 * 3_600 + 4 * 60);
     }
 }

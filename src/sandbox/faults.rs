@@ -39,6 +39,8 @@ pub(super) struct Callbacks {
 struct All {
     create: Api,
     query: Api,
+    close: Api,
+    refund: Api,
     callbacks: Callbacks,
 }
 
@@ -51,8 +53,12 @@ pub(super) struct Faults(Mutex<All>);
 pub(crate) enum Family {
     /// Making an order.
     Create,
-    /// Asking about one.
+    /// Asking about an order or a refund.
     Query,
+    /// Closing an order.
+    Close,
+    /// Giving money back.
+    Refund,
     /// Everything else.
     Other,
 }
@@ -105,6 +111,8 @@ impl Faults {
         let api = match family {
             Family::Create => &mut all.create,
             Family::Query => &mut all.query,
+            Family::Close => &mut all.close,
+            Family::Refund => &mut all.refund,
             Family::Other => return (Fault::None, 0),
         };
         let fault = if take(&mut api.status_503) {

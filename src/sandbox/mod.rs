@@ -11,12 +11,15 @@ mod phone;
 mod seal;
 mod serve;
 mod sign;
+mod switches;
+mod time;
 mod v3;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 pub use accounts::Account;
 
@@ -58,9 +61,16 @@ struct Inner {
     accounts: accounts::Accounts,
     signer: sign::Signer,
     orders: book::orders::Orders,
+    notices: book::notices::Notices,
     faults: faults::Faults,
+    switches: switches::Board,
     courier: callbacks::Courier,
+    /// The time of day: for signatures only.
     clock: Clock,
+    /// The time of everything else.
+    time: time::Time,
+    /// Something may be due sooner than it was.
+    due: Notify,
     tasks: Tasks,
 }
 
@@ -74,12 +84,21 @@ impl Sandbox {
     /// Opens the sandbox in its folder: makes keys at first start, finds its orders again later.
     pub fn open(settings: &Settings, clock: Clock, tasks: Tasks) -> Result<Self, SandboxError> {
         std::fs::create_dir_all(&settings.dir).map_err(|e| SandboxError::File { path: settings.dir.clone(), why: e.to_string() })?;
-        let account = Account::open(&settings.dir, &clock)?;
-        let signer = sign::Signer::new(&account)?;
-        let accounts = accounts::Accounts::new(account)?;
-        let orders = book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?;
-        let courier = callbacks::Courier::new(settings.callback_time_divisor)?;
-        Ok(Self { inner: Arc::new(Inner { accounts, signer, orders, faults: faults::Faults::default(), courier, clock, tasks }) })
+        let accounts = accounts::Accounts::open(&settings.dir, &clock)?;
+        let inner = Inner {
+            signer: sign::Signer::new(&accounts.account)?,
+            accounts,
+            orders: book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?,
+            notices: book::notices::Notices::at(&settings.dir.join("notices.jsonl"))?,
+            faults: faults::Faults::default(),
+            switches: switches::Board::default(),
+            courier: callbacks::Courier::new(settings.callback_time_divisor)?,
+            time: time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?,
+            clock,
+            due: Notify::new(),
+            tasks,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The merchant that is set up here, keys included.
@@ -90,6 +109,32 @@ impl Sandbox {
     /// Serves until the process drains; callbacks a restart interrupted go on.
     pub async fn serve(self, listener: TcpListener) {
         callbacks::resume(&self.inner);
+        let shared = Arc::clone(&self.inner);
+        self.inner.tasks.background(async move { shared.ripen_always().await });
         serve::serve(&self.inner, listener).await;
+    }
+}
+
+/// Longest time between two looks at what is due.
+const LOOK_MS_MAX: i64 = 60_000;
+
+impl Inner {
+    /// Lets happen what is due, and reports it.
+    fn ripen(self: &Arc<Self>) {
+        for (order, refund) in self.orders.ripen(self.time.now(), self.switches.now().close_at_expiry) {
+            callbacks::refunded(self, &order, &refund);
+        }
+    }
+
+    async fn ripen_always(self: &Arc<Self>) {
+        loop {
+            self.ripen();
+            let due = self.orders.next_due(self.switches.now().close_at_expiry);
+            let wait = due.map_or(LOOK_MS_MAX, |due| (due.0 - self.time.now().0).clamp(1, LOOK_MS_MAX));
+            tokio::select! {
+                () = self.time.wait(wait) => {}
+                () = self.due.notified() => {}
+            }
+        }
     }
 }

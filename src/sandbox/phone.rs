@@ -10,46 +10,72 @@ use maud::{DOCTYPE, PreEscaped, html};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::book::orders::{OrderError, TradeState};
+use super::book::order::TradeState;
+use super::book::orders::OrderError;
 use super::serve::{Body, whole};
 use super::{Inner, callbacks, desk};
 use crate::language::Language;
 
+/// What the phone reads: one of these.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scan {
-    code_url: String,
+    /// What a QR code says.
+    code_url: Option<String>,
+    /// What a JSAPI page, a mini program or an app was handed.
+    prepay_id: Option<String>,
+    /// The address an H5 page opens.
+    h5_url: Option<String>,
     #[serde(default)]
     decline: bool,
 }
 
+impl Scan {
+    fn read(body: &[u8]) -> Result<(String, bool), String> {
+        let scan: Self = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        let prepay_of = |url: String| {
+            let query = url.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
+            query.split('&').find_map(|pair| pair.strip_prefix("prepay_id=")).unwrap_or_default().to_owned()
+        };
+        match (scan.code_url, scan.prepay_id, scan.h5_url.map(prepay_of)) {
+            (Some(handle), None, None) | (None, Some(handle), None) | (None, None, Some(handle)) => Ok((handle, scan.decline)),
+            _ => Err("one of code_url, prepay_id, h5_url is needed".to_owned()),
+        }
+    }
+}
+
 /// `POST /phone/pay {"code_url": "weixin://…"}`: pays, or with `"decline": true` does not.
 pub(super) fn pay(inner: &Arc<Inner>, body: &[u8]) -> Response<Body> {
-    let scan: Scan = match serde_json::from_slice(body) {
+    let (handle, decline) = match Scan::read(body) {
         Ok(scan) => scan,
         Err(e) => return desk::json_answer(StatusCode::BAD_REQUEST, &json!({"error": format!("send {{\"code_url\": \"weixin://…\"}}: {e}")})),
     };
-    let done = if scan.decline {
-        inner.orders.decline(&scan.code_url).map(|order| (order, false))
-    } else {
-        inner.orders.pay(&scan.code_url, inner.clock.now())
-    };
+    inner.ripen();
+    let done = if decline { inner.orders.decline(&handle).map(|order| (order, false)) } else { inner.orders.pay(&handle, inner.time.now()) };
     match done {
         Ok((order, newly_paid)) => {
             if newly_paid {
-                callbacks::start(inner, order.clone());
+                callbacks::paid(inner, &order);
             }
             desk::json_answer(
                 StatusCode::OK,
-                &json!({"out_trade_no": order.out_trade_no, "trade_state": order.state.word(), "transaction_id": order.transaction_id}),
+                &json!({"out_trade_no": order.out_trade_no(), "trade_state": order.state.word(), "transaction_id": order.transaction_id}),
             )
         }
-        Err(OrderError::Closed) => desk::json_answer(StatusCode::CONFLICT, &json!({"error": "the order is closed"})),
-        Err(OrderError::Unavailable) => {
-            desk::json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": "the sandbox cannot write its journal"}))
-        }
-        Err(_) => desk::json_answer(StatusCode::NOT_FOUND, &json!({"error": "no open order has this code"})),
+        Err(error) => refused(error),
     }
+}
+
+fn refused(error: OrderError) -> Response<Body> {
+    let (status, why) = match error {
+        OrderError::Closed => (StatusCode::CONFLICT, "the order is closed"),
+        OrderError::Expired => (StatusCode::CONFLICT, "the order's time_expire is over"),
+        OrderError::HandleExpired => (StatusCode::CONFLICT, "the code is too old: the merchant has to ask for the order again"),
+        OrderError::Unpayable => (StatusCode::CONFLICT, "WeChat Pay lets no H5 order be paid whose payer_client_ip is 127.0.0.1"),
+        OrderError::Unavailable => (StatusCode::INTERNAL_SERVER_ERROR, "the sandbox cannot write its journal"),
+        _ => (StatusCode::NOT_FOUND, "no open order has this code"),
+    };
+    desk::json_answer(status, &json!({"error": why}))
 }
 
 const STYLE: &str = include_str!("phone.css");

@@ -97,6 +97,12 @@ async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         (&Method::GET, "/") => phone::page(&inner, &parts),
         (&Method::POST, "/phone/pay") => phone::pay(&inner, &body),
         (&Method::GET, "/sandbox/orders") => desk::orders(&inner),
+        (&Method::GET, "/sandbox/clock") => desk::clock(&inner),
+        (&Method::POST, "/sandbox/clock") => desk::drive(&inner, &body),
+        (&Method::GET, "/sandbox/refunds") => desk::refunds(&inner),
+        (&Method::GET, "/sandbox/callbacks") => desk::callbacks(&inner),
+        (&Method::POST, "/sandbox/switches") => desk::switches(&inner, &body),
+        (&Method::GET, "/sandbox/merchants") => desk::merchants(&inner),
         (&Method::POST, "/sandbox/faults") => desk::faults(&inner, &body),
         _ => whole(StatusCode::NOT_FOUND, Bytes::new()),
     })

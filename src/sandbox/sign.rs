@@ -10,7 +10,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::SandboxError;
-use super::accounts::{Account, random};
+use super::accounts::{Account, Merchant, random};
 
 /// What an `Authorization` field claims.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -68,9 +68,9 @@ impl Signer {
     }
 
     /// Which key a request asks its answer to be signed with.
-    pub(super) fn mode_of(&self, headers: &HeaderMap) -> KeyMode {
+    pub(super) fn mode_of(&self, headers: &HeaderMap, merchant: &Merchant) -> KeyMode {
         let asked = headers.get("wechatpay-serial").and_then(|value| value.to_str().ok());
-        if asked == Some(self.public_key_id.as_str()) { KeyMode::PublicKey } else { KeyMode::Certificates }
+        if merchant.is_public_key_only || asked == Some(self.public_key_id.as_str()) { KeyMode::PublicKey } else { KeyMode::Certificates }
     }
 
     /// The `Wechatpay-*` fields over `body`. A `probe` carries a signature that must not verify.

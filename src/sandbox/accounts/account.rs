@@ -1,15 +1,13 @@
-//! The sandbox's merchant and the platform's keys: made at first start, kept in its folder, readable by their owner only.
+//! The demo merchant and the platform's keys: made at first start, kept in the sandbox's folder, readable by their owner only.
 
 use std::fmt;
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SerialNumber};
 use serde_json::{Value, json};
 
 use super::super::SandboxError;
+use super::keys::{self, digits, hex_of, private_key, random, rfc3339};
 use crate::clock::Clock;
 use crate::ids::hex;
 
@@ -66,29 +64,25 @@ impl Account {
     }
 
     fn make(clock: &Clock) -> Result<Self, SandboxError> {
-        let failed = |e: rcgen::Error| SandboxError::Keys(e.to_string());
-        let merchant = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(failed)?;
-        let platform = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(failed)?;
-        let public_mode = KeyPair::generate_for(&PKCS_RSA_SHA256).map_err(failed)?;
-        let now = jiff::Timestamp::from_second(clock.now().seconds()).map_err(|e| SandboxError::Keys(e.to_string()))?;
-        let (begins, ends) = (now.as_second() - 86_400, now.as_second() + 5 * 365 * 86_400);
+        let (merchant, platform, public_mode) = (private_key()?, private_key()?, private_key()?);
+        let now = clock.now().seconds();
+        let life = (now - keys::DAY_SECONDS, now + keys::CERTIFICATE_SECONDS);
         let serial = random(20)?;
-        let certificate = certificate(&platform, &serial, (begins, ends)).map_err(failed)?;
-        let digits = |count: usize| random(count).map(|bytes| bytes.iter().map(|byte| char::from(b'0' + byte % 10)).collect::<String>());
+        let certificate = keys::certificate(&platform, &serial, life, "fengate sandbox sign")?;
         Ok(Self {
             mchid: format!("19{}", digits(8)?),
-            appid: format!("wx{}", hex(&random(8)?)),
-            serial: hex(&random(20)?).to_uppercase(),
+            appid: format!("wx{}", hex_of(8)?),
+            serial: hex_of(20)?.to_uppercase(),
             private_key_pem: merchant.serialize_pem(),
-            apiv3_key: hex(&random(16)?),
-            platform_certificate_pem: certificate.pem(),
+            apiv3_key: hex_of(16)?,
+            platform_certificate_pem: certificate,
             platform_serial: hex(&serial).to_uppercase(),
             public_key_id: format!("PUB_KEY_ID_01{}", digits(26)?),
             public_key_pem: public_mode.public_key_pem(),
             merchant_public_key_pem: merchant.public_key_pem(),
             platform_key_pem: platform.serialize_pem(),
             public_mode_key_pem: public_mode.serialize_pem(),
-            certificate_life: (rfc3339(begins), rfc3339(ends)),
+            certificate_life: (rfc3339(life.0), rfc3339(life.1)),
         })
     }
 
@@ -108,18 +102,7 @@ impl Account {
             ("pub_key.pem", self.public_key_pem.clone()),
             (FILE, format!("{json:#}\n")),
         ];
-        for (name, text) in files {
-            let path = dir.join(name);
-            let written = fs::OpenOptions::new()
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path)
-                .and_then(|mut file| file.write_all(text.as_bytes()));
-            written.map_err(|e| SandboxError::File { path, why: e.to_string() })?;
-        }
-        Ok(())
+        files.iter().try_for_each(|(name, text)| keys::keep(&dir.join(name), text))
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -143,36 +126,6 @@ impl Account {
     }
 }
 
-fn certificate(key: &KeyPair, serial: &[u8], life: (i64, i64)) -> Result<rcgen::Certificate, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.serial_number = Some(SerialNumber::from_slice(serial));
-    params.distinguished_name.push(DnType::CommonName, "fengate sandbox sign");
-    params.distinguished_name.push(DnType::OrganizationName, "fengate sandbox");
-    let at = |seconds: i64| {
-        let date = jiff::Timestamp::from_second(seconds).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
-        rcgen::date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
-    };
-    (params.not_before, params.not_after) = (at(life.0), at(life.1));
-    params.self_signed(key)
-}
-
-/// Random bytes whose first is neither zero nor negative: numbers of certificates are printed in several ways, and all should agree.
-pub(crate) fn random(count: usize) -> Result<Vec<u8>, SandboxError> {
-    let mut bytes = vec![0; count];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SandboxError::Keys("no random numbers".to_owned()))?;
-    if let Some(first) = bytes.first_mut() {
-        *first = (*first & 0x7F) | 0x10;
-    }
-    Ok(bytes)
-}
-
-/// A time as WeChat Pay writes it: Beijing time, whole seconds.
-pub(crate) fn rfc3339(seconds: i64) -> String {
-    let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default().to_zoned(zone);
-    time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,10 +147,5 @@ mod tests {
         assert!(!format!("{made:?}").contains(&made.apiv3_key));
         fs::write(dir.path().join(FILE), "{}").expect("written");
         assert!(Account::open(dir.path(), &clock).is_err());
-    }
-
-    #[test]
-    fn times_are_beijings() {
-        assert_eq!(rfc3339(1_767_225_600), "2026-01-01T08:00:00+08:00");
     }
 }

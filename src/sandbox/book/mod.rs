@@ -1,8 +1,15 @@
 //! What the sandbox holds, one book a subject: kept in memory, every change written to the book's journal before it happens, found again
 //! after a restart.
 
+mod entries;
 mod journal;
+pub(crate) mod notices;
+pub(crate) mod order;
 pub(crate) mod orders;
+pub(crate) mod refunds;
+mod ripen;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Deref;
 use std::path::Path;

@@ -1,13 +1,17 @@
 //! `GET /v3/certificates`: the platform's certificates, sealed with the merchant's APIv3 key.
 
+use http::StatusCode;
 use serde_json::json;
 
 use super::super::seal::seal;
-use super::Call;
 use super::error::{ApiError, Reply};
+use super::{Answer, Call};
 
 /// The certificates that are valid now.
-pub(super) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
+pub(super) fn list(call: &Call<'_>) -> Answer {
+    if call.merchant.is_public_key_only {
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS", "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥"));
+    }
     let account = &call.inner.accounts.account;
     let sealed = seal(&call.merchant.apiv3_key, account.platform_certificate_pem.as_bytes(), "certificate");
     let sealed = sealed.ok_or_else(ApiError::system)?;

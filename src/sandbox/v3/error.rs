@@ -1,5 +1,7 @@
 //! Errors as WeChat Pay words them, and answers with their `Request-ID` and signature.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -17,12 +19,21 @@ pub(crate) struct ApiError {
     message: &'static str,
     /// The number behind the last dash of `Request-ID`.
     internal: &'static str,
-    field: Option<(&'static str, Value)>,
+    detail: Option<Box<Detail>>,
+}
+
+/// Which parameter is at fault.
+#[derive(Debug, PartialEq)]
+struct Detail {
+    /// A pointer into the body, or a name of the query.
+    field: Cow<'static, str>,
+    value: Value,
+    location: &'static str,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, internal: "0", field: None }
+        Self { status, code, message, internal: "0", detail: None }
     }
 
     pub(crate) fn internal(mut self, number: &'static str) -> Self {
@@ -31,8 +42,28 @@ impl ApiError {
     }
 
     /// A parameter that cannot be.
-    pub(crate) fn parameter(field: &'static str, value: Value, message: &'static str) -> Self {
-        Self { field: Some((field, value)), internal: "268435461", ..Self::new(StatusCode::BAD_REQUEST, "PARAM_ERROR", message) }
+    pub(crate) fn parameter(field: impl Into<Cow<'static, str>>, value: Value, message: &'static str) -> Self {
+        let detail = Detail { field: field.into(), value, location: "body" };
+        Self { detail: Some(Box::new(detail)), internal: "268435461", ..Self::new(StatusCode::BAD_REQUEST, "PARAM_ERROR", message) }
+    }
+
+    /// The parameter stands in the query, not in the body.
+    pub(crate) fn in_query(mut self) -> Self {
+        if let Some(detail) = &mut self.detail {
+            detail.location = "query";
+        }
+        self
+    }
+
+    /// The same about a request as a whole.
+    pub(crate) fn invalid(message: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+    }
+
+    /// The field it is about.
+    #[cfg(test)]
+    pub(super) fn field(&self) -> Option<&str> {
+        self.detail.as_ref().map(|detail| detail.field.as_ref())
     }
 
     /// Something failed on this side: the same again may work.
@@ -48,9 +79,10 @@ impl ApiError {
     /// The answer; signed once the caller is known.
     pub(super) fn response(&self, inner: &Inner, signed: Option<KeyMode>) -> Response<Body> {
         let mut json = json!({"code": self.code, "message": self.message});
-        if let Some((field, value)) = &self.field {
-            json["detail"] = json!({"field": field, "value": value, "issue": self.message, "location": "body"});
+        if let Some(Detail { field, value, location }) = self.detail.as_deref() {
+            json["detail"] = json!({"field": field, "value": value, "issue": self.message, "location": location});
         }
+        let signed = signed.filter(|_| inner.switches.now().sign_errors);
         answer(inner, &Reply::json(self.status, &json), signed, self.internal, false)
     }
 }

@@ -5,7 +5,11 @@ mod certificates;
 mod checks;
 mod error;
 mod orders;
+mod party;
+mod refunds;
 mod routes;
+mod schema;
+pub(super) mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +24,10 @@ use super::accounts::Merchant;
 use super::faults::Fault;
 use super::serve::{Body, Cut, whole};
 use super::sign::KeyMode;
-use error::{ApiError, answer};
+use error::{ApiError, Reply, answer};
+
+/// What an operation answers.
+pub(crate) type Answer = Result<Reply, ApiError>;
 
 /// A request of a merchant whose signature holds.
 pub(crate) struct Call<'c> {
@@ -66,7 +73,7 @@ pub(super) async fn enter(inner: &Arc<Inner>, parts: &Parts, body: Bytes) -> Res
         Ok(merchant) => merchant,
         Err(error) => return Ok(error.response(inner, None)),
     };
-    let mode = inner.signer.mode_of(&parts.headers);
+    let mode = inner.signer.mode_of(&parts.headers, merchant);
     let (fault, delay_ms) = inner.faults.next(route.family);
     if delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
@@ -78,6 +85,7 @@ pub(super) async fn enter(inner: &Arc<Inner>, parts: &Parts, body: Bytes) -> Res
         Fault::ParamError => return Ok(ApiError::parameter("/description", Value::Null, "参数错误").response(inner, Some(mode))),
         _ => {}
     }
+    inner.ripen();
     let acted = (route.act)(&Call { inner, merchant, parts, body: &body, mode, segments });
     match fault {
         Fault::ResetAfterActing => Err(Cut),

@@ -4,11 +4,10 @@
 use http::{Method, StatusCode};
 
 use super::super::faults::Family;
-use super::error::{ApiError, Reply};
-use super::{Call, certificates, orders};
+use super::{Answer, Call, certificates, orders, refunds};
 
 /// What a route does.
-pub(crate) type Act = fn(&Call<'_>) -> Result<Reply, ApiError>;
+pub(crate) type Act = fn(&Call<'_>) -> Answer;
 
 /// One line of the table.
 pub(crate) struct Route {
@@ -30,13 +29,27 @@ const fn post(path: &'static str, family: Family, act: Act) -> Route {
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    // Orders: sandbox/v3/orders.rs
-    post("/v3/pay/transactions/native",                   Family::Create, orders::create),
-    get ("/v3/pay/transactions/id/{}",                    Family::Query,  orders::query_by_id),
-    get ("/v3/pay/transactions/out-trade-no/{}",          Family::Query,  orders::query),
-    post("/v3/pay/transactions/out-trade-no/{}/close",    Family::Other,  orders::close),
+    // Orders: sandbox/v3/orders
+    post("/v3/pay/transactions/native",                                 Family::Create, orders::native),
+    post("/v3/pay/transactions/jsapi",                                  Family::Create, orders::jsapi),
+    post("/v3/pay/transactions/app",                                    Family::Create, orders::app),
+    post("/v3/pay/transactions/h5",                                     Family::Create, orders::h5),
+    get ("/v3/pay/transactions/id/{}",                                  Family::Query,  orders::query_by_id),
+    get ("/v3/pay/transactions/out-trade-no/{}",                        Family::Query,  orders::query),
+    post("/v3/pay/transactions/out-trade-no/{}/close",                  Family::Close,  orders::close),
+    post("/v3/pay/partner/transactions/native",                         Family::Create, orders::partner_native),
+    post("/v3/pay/partner/transactions/jsapi",                          Family::Create, orders::partner_jsapi),
+    post("/v3/pay/partner/transactions/app",                            Family::Create, orders::partner_app),
+    post("/v3/pay/partner/transactions/h5",                             Family::Create, orders::partner_h5),
+    get ("/v3/pay/partner/transactions/id/{}",                          Family::Query,  orders::partner_query_by_id),
+    get ("/v3/pay/partner/transactions/out-trade-no/{}",                Family::Query,  orders::partner_query),
+    post("/v3/pay/partner/transactions/out-trade-no/{}/close",          Family::Close,  orders::partner_close),
+    // Refunds: sandbox/v3/refunds.rs
+    post("/v3/refund/domestic/refunds",                                 Family::Refund, refunds::create),
+    get ("/v3/refund/domestic/refunds/{}",                              Family::Query,  refunds::query),
+    post("/v3/refund/domestic/refunds/{}/apply-abnormal-refund",        Family::Refund, refunds::abnormal),
     // The platform's certificates: sandbox/v3/certificates.rs
-    get ("/v3/certificates",                              Family::Other,  certificates::list),
+    get ("/v3/certificates",                                            Family::Other,  certificates::list),
 ];
 
 /// The route of a request and the segments its `{}` stand for. 404 for a path nobody knows, 405 for one that is known for another method.
