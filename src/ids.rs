@@ -51,6 +51,10 @@ text_id! {
     OutTradeNo
 }
 text_id! {
+    /// WeChat Pay's `out_refund_no`: 1 to 64 of `[0-9A-Za-z_\-|*@]`, unique within a merchant number.
+    OutRefundNo
+}
+text_id! {
     /// What `x-request-id` says of one HTTP request: `req_` and 32 hexadecimal digits.
     RequestId
 }

@@ -3,8 +3,10 @@
 
 mod certs;
 mod crypt;
+mod fault;
 mod notice;
 mod orders;
+mod refunds;
 mod sign;
 mod verify;
 
@@ -16,7 +18,7 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::{NoticeError, OrderDraft};
+use super::{Notice, NoticeError, OrderDraft, RefundDraft};
 use crate::clock::Clock;
 use crate::dial::{Dial, DialError};
 use crate::merchant::WechatPayAccount;
@@ -105,7 +107,7 @@ enum Answer {
     /// Status 200 to 299, signature verified.
     Verified(Bytes),
     /// Any other status, with the rail's code and text as far as they can be read.
-    Fault(orders::Fault),
+    Fault(fault::Fault),
     /// No answer, or one that cannot be believed.
     Unknown(String),
     /// Not a byte has left.
@@ -142,6 +144,10 @@ impl WechatPay {
         orders::body(&self.account, draft)
     }
 
+    pub(super) fn refund_body(&self, draft: &RefundDraft<'_>) -> Vec<u8> {
+        refunds::body(draft)
+    }
+
     /// Signs and sends a request, verifies the answer. `target` is the path with its query, exactly as it goes onto the wire.
     async fn ask(&self, operation: &'static str, method: Method, target: &str, body: Bytes) -> Answer {
         let started = Instant::now();
@@ -164,7 +170,7 @@ impl WechatPay {
             Err(e) => return Answer::Unknown(e.to_string()),
         };
         if !response.status().is_success() {
-            return Answer::Fault(orders::fault(&response));
+            return Answer::Fault(fault::read(&response));
         }
         // 202 is accepted and not finished; only 200 and 204 are answers.
         if response.status() == http::StatusCode::ACCEPTED {
@@ -235,7 +241,7 @@ impl WechatPay {
         request.body(Full::new(body))
     }
 
-    pub(super) async fn verified_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<notice::Envelope, NoticeError> {
+    pub(super) async fn verified_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notice, NoticeError> {
         self.verified(headers, body).await.map_err(|e| match e {
             VerifyError::Probe => NoticeError::Probe,
             VerifyError::Stale(age) => NoticeError::Stale(age),

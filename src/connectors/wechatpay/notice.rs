@@ -2,16 +2,9 @@
 
 use serde::Deserialize;
 
-use super::super::Transaction;
+use super::super::{Notice, Resource};
 use super::crypt::{Apiv3Key, Sealed};
-use super::orders;
-
-/// What a notice carries.
-pub(in crate::connectors) struct Envelope {
-    pub(in crate::connectors) id: String,
-    pub(in crate::connectors) event_type: String,
-    pub(in crate::connectors) transaction: Option<Transaction>,
-}
+use super::{orders, refunds};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -23,21 +16,22 @@ struct Fields {
 /// Longest `id` and `event_type` that are kept.
 const WORD_CHARS_MAX: usize = 64;
 
-/// Unseals. Only a payment's success names a transaction; notices of other kinds move nothing.
-pub(super) fn unseal(body: &[u8], key: &Apiv3Key) -> Result<Envelope, String> {
+/// Unseals. Only a payment's success names a transaction, and only a refund's end a refund; notices of other kinds move nothing.
+pub(super) fn unseal(body: &[u8], key: &Apiv3Key) -> Result<Notice, String> {
     let fields: Fields = serde_json::from_slice(body).map_err(|e| format!("no notice: {e}"))?;
     let word = |text: String| text.chars().filter(|c| !c.is_control()).take(WORD_CHARS_MAX).collect::<String>();
     let plain = key.unseal(&fields.resource)?;
-    let transaction = match fields.event_type.as_str() {
-        "TRANSACTION.SUCCESS" => Some(orders::transaction(&plain)?),
-        _ => None,
+    let resource = match fields.event_type.as_str() {
+        "TRANSACTION.SUCCESS" => Resource::Transaction(orders::transaction(&plain)?),
+        "REFUND.SUCCESS" | "REFUND.ABNORMAL" | "REFUND.CLOSED" => Resource::Refund(refunds::refund(&plain)?),
+        _ => Resource::Other,
     };
-    Ok(Envelope { id: word(fields.id), event_type: word(fields.event_type), transaction })
+    Ok(Notice { id: word(fields.id), event_type: word(fields.event_type), resource })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::TradeState;
+    use super::super::super::{RefundStatus, TradeState};
     use super::super::verify::tests::{KEY, bytes_of, vectors};
     use super::*;
 
@@ -45,13 +39,17 @@ mod tests {
     fn the_vectors_unseal() {
         let key = Apiv3Key::new(KEY).expect("a key");
         for vector in vectors("callback") {
-            let envelope = unseal(&bytes_of(&vector, "body_utf8"), &key).expect("unseals");
-            if envelope.event_type == "TRANSACTION.SUCCESS" {
-                let transaction = envelope.transaction.expect("a transaction");
-                assert_eq!((transaction.trade_state, transaction.mchid.as_str()), (TradeState::Success, "1900000001"));
-                assert!(transaction.amount_total.is_some() && transaction.transaction_id.is_some());
-            } else {
-                assert!(envelope.transaction.is_none(), "{}", envelope.event_type);
+            let notice = unseal(&bytes_of(&vector, "body_utf8"), &key).expect("unseals");
+            match notice.resource() {
+                Resource::Transaction(transaction) => {
+                    assert_eq!((&transaction.trade_state, transaction.mchid.as_str()), (&TradeState::Success, "1900000001"));
+                    assert!(transaction.amount_total.is_some() && transaction.transaction_id.is_some());
+                }
+                Resource::Refund(refund) => {
+                    assert_eq!((&refund.status, refund.mchid.as_deref()), (&RefundStatus::Success, Some("1900000001")));
+                    assert!(refund.amount_refund_fen > 0 && refund.success_time.is_some());
+                }
+                Resource::Other => panic!("{} is known", notice.event_type()),
             }
         }
     }

@@ -1,18 +1,16 @@
 //! Native orders: the body that is sent, what each answer means, and how an order is read out of a query answer or a notice.
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
-use super::super::{CreateOutcome, OrderDraft, QueryOutcome, TradeState, Transaction};
+use super::super::{CloseOutcome, CreateOutcome, OrderDraft, QueryOutcome, TradeState, Transaction};
+use super::fault::Fault;
 use super::{Answer, WechatPay};
 use crate::ids::OutTradeNo;
 use crate::merchant::WechatPayAccount;
 
 const NATIVE: &str = "/v3/pay/transactions/native";
-
-/// Longest text of the rail that is kept.
-const MESSAGE_CHARS_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct OrderFields<'a> {
@@ -44,37 +42,6 @@ pub(super) fn body(account: &WechatPayAccount, draft: &OrderDraft<'_>) -> Vec<u8
     serde_json::to_vec(&fields).unwrap_or_default()
 }
 
-/// An answer that is not 200 or 204.
-#[derive(Debug)]
-pub(super) struct Fault {
-    status: u16,
-    /// Upper case, without underscores: both spellings occur. Empty if the body is none of the rail's.
-    code: String,
-    message: String,
-    /// The number behind the last dash of `Request-ID`.
-    internal: String,
-}
-
-#[derive(Deserialize)]
-struct FaultFields {
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
-/// Reads an error answer. It may be unsigned, so what it says is taken only for what nobody could gain by forging.
-pub(super) fn fault(response: &Response<Bytes>) -> Fault {
-    let fields: Option<FaultFields> = serde_json::from_slice(response.body()).ok();
-    let request_id = response.headers().get("request-id").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (code, message) = fields.map(|fields| (fields.code, fields.message)).unwrap_or_default();
-    Fault {
-        status: response.status().as_u16(),
-        code: code.replace('_', "").to_ascii_uppercase(),
-        message: message.chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS_MAX).collect(),
-        internal: request_id.rsplit('-').next().unwrap_or_default().to_owned(),
-    }
-}
-
 impl WechatPay {
     /// Sends a native order.
     pub(in crate::connectors) async fn create(&self, order_body: &[u8]) -> CreateOutcome {
@@ -83,6 +50,18 @@ impl WechatPay {
             Answer::Fault(fault) => refused(fault),
             Answer::Unknown(why) => CreateOutcome::Unknown { why },
             Answer::NotSent(why) => CreateOutcome::NotSent { why },
+        }
+    }
+
+    /// Closes an order.
+    pub(in crate::connectors) async fn close(&self, out_trade_no: &OutTradeNo) -> CloseOutcome {
+        let target = format!("/v3/pay/transactions/out-trade-no/{out_trade_no}/close");
+        let body = serde_json::json!({"mchid": self.account().mchid}).to_string();
+        match self.ask("close", Method::POST, &target, Bytes::from(body)).await {
+            Answer::Verified(_) => CloseOutcome::Closed,
+            Answer::Fault(fault) => not_closed(fault),
+            Answer::Unknown(why) => CloseOutcome::Unknown { why },
+            Answer::NotSent(why) => CloseOutcome::NotSent { why },
         }
     }
 
@@ -98,6 +77,25 @@ impl WechatPay {
             },
             Answer::Unknown(why) | Answer::NotSent(why) => QueryOutcome::Unknown { why },
         }
+    }
+}
+
+/// What an error answer to a closing means.
+fn not_closed(fault: Fault) -> CloseOutcome {
+    match fault.internal.as_str() {
+        "268449538" | "268498689" => return CloseOutcome::AlreadyPaid,
+        "268447914" => return CloseOutcome::Closed,
+        _ => {}
+    }
+    match (fault.status, fault.code.as_str()) {
+        (_, "ORDERPAID") => CloseOutcome::AlreadyPaid,
+        (_, "ORDERCLOSED") => CloseOutcome::Closed,
+        (404, "ORDERNOTEXIST" | "RESOURCENOTEXISTS") => CloseOutcome::NotFound,
+        (429, _) => CloseOutcome::Busy { why: format!("429 {}", fault.code) },
+        (400..=499, "") | (500..=599, _) => CloseOutcome::Unknown { why: format!("status {} {}", fault.status, fault.code) },
+        (401, _) | (403, "NOAUTH") => CloseOutcome::Denied { code: fault.code, message: fault.message },
+        (400..=499, _) => CloseOutcome::Refused { code: fault.code, message: fault.message },
+        (status, _) => CloseOutcome::Unknown { why: format!("status {status}") },
     }
 }
 
@@ -185,6 +183,9 @@ fn trade_state(word: String) -> TradeState {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
+    use super::super::fault;
     use super::*;
     use crate::money::Money;
     use crate::payment::terms::{Method as PayMethod, Terms};
@@ -192,7 +193,7 @@ mod tests {
     fn outcome(status: u16, code: &str, request_id: &str) -> CreateOutcome {
         let body = if code.is_empty() { Bytes::from_static(b"<html>") } else { Bytes::from(format!(r#"{{"code":"{code}","message":"m"}}"#)) };
         let response = Response::builder().status(status).header("Request-ID", request_id).body(body).expect("a response");
-        refused(fault(&response))
+        refused(fault::read(&response))
     }
 
     #[test]
@@ -221,6 +222,25 @@ mod tests {
         assert!(matches!(outcome(429, "FREQUENCY_LIMITED", ""), CreateOutcome::Busy { .. }));
         for (status, code) in [(500, "SYSTEM_ERROR"), (502, ""), (503, "SERVICE_UNAVAILABLE"), (403, ""), (404, ""), (302, "")] {
             assert!(matches!(outcome(status, code, ""), CreateOutcome::Unknown { .. }), "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn a_paid_order_does_not_close() {
+        let outcome = |status: u16, code: &str, request_id: &str| {
+            let response = Response::builder().status(status).header("Request-ID", request_id);
+            let body = Bytes::from(if code.is_empty() { String::new() } else { format!(r#"{{"code":"{code}","message":"m"}}"#) });
+            not_closed(fault::read(&response.body(body).expect("a response")))
+        };
+        assert_eq!(outcome(400, "ORDER_PAID", ""), CloseOutcome::AlreadyPaid);
+        assert_eq!(outcome(400, "INVALID_REQUEST", "08F7-268449538"), CloseOutcome::AlreadyPaid);
+        assert_eq!(outcome(400, "ORDER_CLOSED", ""), CloseOutcome::Closed);
+        assert_eq!(outcome(404, "ORDER_NOT_EXIST", ""), CloseOutcome::NotFound);
+        assert!(matches!(outcome(429, "FREQUENCY_LIMITED", ""), CloseOutcome::Busy { .. }));
+        assert!(matches!(outcome(401, "SIGN_ERROR", ""), CloseOutcome::Denied { .. }));
+        assert!(matches!(outcome(400, "INVALID_REQUEST", "08F7-268449641"), CloseOutcome::Refused { .. }), "code pay is reversed, not closed");
+        for (status, code) in [(500, "SYSTEM_ERROR"), (502, ""), (404, ""), (403, "")] {
+            assert!(matches!(outcome(status, code, ""), CloseOutcome::Unknown { .. }), "{status} {code}");
         }
     }
 
