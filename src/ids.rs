@@ -103,6 +103,11 @@ impl OutTradeNo {
     }
 }
 
+/// Thirty-two characters nobody can guess: what signed texts carry so that no two are alike.
+pub fn nonce() -> String {
+    uuid::Uuid::new_v4().simple().to_string().to_uppercase()
+}
+
 fn digest_of(purpose: &str, parts: &[&[u8]]) -> digest::Digest {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(purpose.as_bytes());

@@ -71,6 +71,7 @@ metrics! {
     reconcile_age: IntGauge("fengate_reconcile_age_seconds", "How long ago the oldest payment of unknown outcome became so; 0 when there is none.");
     rail_calls: IntCounterVec("fengate_rail_calls_total", "Calls to payment rails, by operation and outcome (ok, refused, unknown, not_sent).", ["operation", "outcome"]);
     rail_seconds: HistogramVec("fengate_rail_call_duration_seconds", "How long payment rails take.", ["operation"]; LATENCY_SECONDS);
+    rail_host_switches: IntCounterVec("fengate_rail_host_switches_total", "Calls that went on at a payment rail's other host, by why: not_sent, timeout.", ["why"]);
     callbacks: IntCounterVec("fengate_callbacks_total", "Callbacks of payment rails, by verdict: settled, known, ignored, probe, bad_signature, stale, malformed, mismatch, contradiction, unknown_order, unavailable.", ["verdict"]);
     exceptions: IntCounterVec("fengate_payment_exceptions_total", "Words of a payment rail that contradict the ledger: a person must look. Alarm on any.", ["kind"]);
     ledger_commit_seconds: HistogramVec("fengate_ledger_commit_duration_seconds", "From asking the ledger for a change to knowing it durable.", ["kind"]; LATENCY_SECONDS);

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use super::{Means, chat, front, lane, model};
 use crate::clock::Clock;
 use crate::connectors::Connector;
-use crate::connectors::wechatpay::{Config, ConfigError, Platform};
+use crate::connectors::wechatpay::{Config, ConfigError, Platform, SubMerchant};
 use crate::dial::{Dial, DialError};
 use crate::edge::admin::Admin;
 use crate::edge::auth::Callers;
@@ -218,6 +218,7 @@ fn config(routes: &Routes, route: &MerchantRoute, sandbox: Option<(&sandbox::Acc
     match (route.wechatpay.as_ref()?, sandbox) {
         (WechatPayRoute::Account(keys), _) => Some(Config {
             account: WechatPayAccount { mchid: keys.mchid.clone(), appid: keys.appid.clone() },
+            sub_merchant: keys.sub_mchid.clone().map(|sub_mchid| SubMerchant { sub_mchid, sub_appid: keys.sub_appid.clone() }),
             serial: keys.serial.clone(),
             private_key_pem: keys.private_key.expose().to_owned(),
             apiv3_key: keys.apiv3_key.expose().to_owned(),
@@ -226,9 +227,11 @@ fn config(routes: &Routes, route: &MerchantRoute, sandbox: Option<(&sandbox::Acc
                 PlatformKeys::PublicKey { id, pem } => Platform::PublicKey { id: id.clone(), pem: pem.clone() },
             },
             base_url: keys.base_url.clone(),
+            backup_url: keys.backup_url.clone(),
         }),
         (WechatPayRoute::Sandbox, Some((account, address))) => Some(Config {
             account: WechatPayAccount { mchid: account.mchid.clone(), appid: account.appid.clone() },
+            sub_merchant: None,
             serial: account.serial.clone(),
             private_key_pem: account.private_key_pem.clone(),
             apiv3_key: account.apiv3_key.clone(),
@@ -237,6 +240,7 @@ fn config(routes: &Routes, route: &MerchantRoute, sandbox: Option<(&sandbox::Acc
                 _ => Platform::Certificates,
             },
             base_url: format!("http://{}", reachable(address)).parse::<Uri>().ok()?,
+            backup_url: None,
         }),
         (WechatPayRoute::Sandbox, None) => None,
     }

@@ -1,6 +1,7 @@
 //! Connectors: how orders are made at payment rails and how rails report back, in words every rail shares. A [`Connector`] speaks for one
 //! merchant at one rail; WeChat Pay v3 is the first.
 
+mod advice;
 mod notices;
 mod orders;
 mod refunds;
@@ -10,8 +11,11 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+pub use advice::{Advice, Failed};
 pub use notices::{Notice, NoticeError, Resource};
-pub use orders::{CloseOutcome, CreateOutcome, OrderDraft, QueryOutcome, TradeState, Transaction};
+pub use orders::{
+    CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDetails, OrderDraft, QueryOutcome, Trade, TradeState, TradeType, Transaction,
+};
 pub use refunds::{Refund, RefundDraft, RefundOutcome, RefundQueryOutcome, RefundStatus};
 
 use crate::clock::Clock;
@@ -19,6 +23,8 @@ use crate::dial::Dial;
 use crate::ids::{OutRefundNo, OutTradeNo};
 use crate::merchant::WechatPayAccount;
 use crate::metrics::Metrics;
+use wechatpay::call::{Call, Forwarded};
+use wechatpay::paysign::{Client, ClientParameters};
 use wechatpay::{Config, ConfigError, WechatPay};
 
 /// Speaks to a payment rail for one merchant; cheap to clone.
@@ -50,13 +56,18 @@ impl Connector {
     }
 
     /// Sends an order. The same bytes may be sent again: the rail finds the first by its number.
-    pub async fn create(&self, order_body: &[u8]) -> CreateOutcome {
-        self.rail.create(order_body).await
+    pub async fn create(&self, trade_type: TradeType, order_body: &[u8]) -> CreateOutcome {
+        self.rail.create(trade_type, order_body).await
     }
 
     /// Asks how an order stands.
     pub async fn query(&self, out_trade_no: &OutTradeNo) -> QueryOutcome {
         self.rail.query(out_trade_no).await
+    }
+
+    /// Asks how a paid order stands, by the rail's own number of it.
+    pub async fn query_by_id(&self, transaction_id: &str) -> QueryOutcome {
+        self.rail.query_by_id(transaction_id).await
     }
 
     /// Closes an unpaid order: nobody can pay it afterwards. Closing a closed order is closing it.
@@ -78,6 +89,22 @@ impl Connector {
     /// Asks how a refund stands.
     pub async fn query_refund(&self, out_refund_no: &OutRefundNo) -> RefundQueryOutcome {
         self.rail.query_refund(out_refund_no).await
+    }
+
+    /// Signs what a client invokes a payment with. Every value is a text, also the time; nothing secret is inside.
+    pub fn client_parameters(&self, client: Client, prepay_id: &str) -> Result<ClientParameters, Failed> {
+        self.rail.client_parameters(client, prepay_id)
+    }
+
+    /// Makes a call of [`wechatpay`]'s other products. The same call may be made again: its bytes stay as they are.
+    pub async fn call<A>(&self, call: &Call<A>) -> Result<A, Failed> {
+        self.rail.call(call).await
+    }
+
+    /// Signs and sends a request somebody else wrote (the classic path), once. `target` is its path with its query, exactly as it goes onto
+    /// the wire.
+    pub async fn forward(&self, method: http::Method, target: &str, body: bytes::Bytes) -> Forwarded {
+        self.rail.forward(method, target, body).await
     }
 
     /// Verifies and unseals a notice. `body` is the raw body: the signature covers its bytes.

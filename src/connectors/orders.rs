@@ -1,5 +1,8 @@
 //! Orders in words every rail shares: what is asked of a payer, and what became of it.
 
+use std::net::IpAddr;
+
+use crate::clock::UnixMs;
 use crate::ids::OutTradeNo;
 use crate::payment::terms::Terms;
 
@@ -12,16 +15,114 @@ pub struct OrderDraft<'a> {
     pub terms: &'a Terms,
     /// Where the rail reports.
     pub notify_url: &'a str,
+    /// How the payer comes to it.
+    pub trade: Trade<'a>,
+    /// What only some orders have.
+    pub details: OrderDetails<'a>,
+}
+
+impl<'a> OrderDraft<'a> {
+    /// An order the payer comes to by scanning a code.
+    pub fn native(out_trade_no: &'a OutTradeNo, terms: &'a Terms, notify_url: &'a str) -> Self {
+        Self { out_trade_no, terms, notify_url, trade: Trade::Native, details: OrderDetails::default() }
+    }
+}
+
+/// How the payer comes to an order.
+#[derive(Clone, Copy, Debug)]
+pub enum Trade<'a> {
+    /// Scans a QR code.
+    Native,
+    /// Pays where they are, inside WeChat: a page or a mini-program.
+    Jsapi {
+        /// The payer in the application that invokes the payment: the sub-merchant's if it has one, else the account's.
+        openid: &'a str,
+    },
+    /// Pays from another app.
+    App,
+    /// Pays from a browser outside WeChat.
+    H5 {
+        /// The payer's address as their own browser is seen.
+        payer_client_ip: IpAddr,
+        /// What the browser runs on: `Wap`, `iOS` or `Android`.
+        browser: H5Browser,
+    },
+}
+
+/// What a payer's browser runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum H5Browser {
+    /// Any browser.
+    Wap,
+    /// An app's own on iOS.
+    Ios,
+    /// An app's own on Android.
+    Android,
+}
+
+/// WeChat Pay's kinds of orders, as far as one is made by the merchant and paid by the payer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TradeType {
+    /// A QR code.
+    Native,
+    /// Inside WeChat, mini-programs included.
+    Jsapi,
+    /// From another app.
+    App,
+    /// From a browser.
+    H5,
+}
+
+impl Trade<'_> {
+    /// Which kind of order it makes.
+    pub fn trade_type(&self) -> TradeType {
+        match self {
+            Self::Native => TradeType::Native,
+            Self::Jsapi { .. } => TradeType::Jsapi,
+            Self::App => TradeType::App,
+            Self::H5 { .. } => TradeType::H5,
+        }
+    }
+}
+
+/// What only some orders have. What is not needed is left out of the order.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OrderDetails<'a> {
+    /// When it can be paid no longer; at least a minute from now. Only the first sending counts.
+    pub expires: Option<UnixMs>,
+    /// Given back in queries and notices once it is paid: 1 to 128 characters.
+    pub attach: Option<&'a str>,
+    /// Marks it for coupons.
+    pub goods_tag: Option<&'a str>,
+    /// Whether the money is frozen for profit sharing.
+    pub profit_sharing: bool,
+}
+
+/// What the payer's side is given to begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invitation {
+    /// The text of a QR code; two hours.
+    Code {
+        /// Shown to the payer.
+        code_url: String,
+    },
+    /// What a client invokes the payment with; two hours.
+    Prepay {
+        /// Never alone: with the signed parameters of [`super::Connector::client_parameters`].
+        prepay_id: String,
+    },
+    /// A page to send the browser to; five minutes.
+    Page {
+        /// May be extended by `&redirect_url=` only.
+        h5_url: String,
+    },
 }
 
 /// What became of a sent order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateOutcome {
     /// It exists and waits for the payer.
-    Ordered {
-        /// The text of the QR code.
-        code_url: String,
-    },
+    Ordered(Invitation),
     /// Not a byte has left: it may be sent again at once.
     NotSent {
         /// For the log.
@@ -128,10 +229,12 @@ pub enum CloseOutcome {
 /// An order as a rail reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// Merchant number.
+    /// Merchant number; a partner's own.
     pub mchid: String,
-    /// Application.
+    /// Application; a partner's own.
     pub appid: String,
+    /// Whom a partner collected for.
+    pub sub_mchid: Option<String>,
     /// The order's number.
     pub out_trade_no: String,
     /// How it stands.
@@ -140,6 +243,8 @@ pub struct Transaction {
     pub transaction_id: Option<String>,
     /// RFC 3339, once paid.
     pub success_time: Option<String>,
+    /// `NATIVE`, `JSAPI`, `APP`, `MWEB`, `MICROPAY`, …; once paid.
+    pub trade_type: Option<String>,
     /// The order's amount in fen.
     pub amount_total: Option<i64>,
     /// Its currency; WeChat Pay leaves it out of unpaid orders.

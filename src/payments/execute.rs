@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::decide::Approved;
 use super::settle::Settle;
-use crate::connectors::{Connector, CreateOutcome, OrderDraft};
+use crate::connectors::{Connector, CreateOutcome, Invitation, OrderDraft, TradeType};
 use crate::ids::MerchantId;
 use crate::ledger::{Cause, Ledger, LedgerError, Opened};
 use crate::metrics::Metrics;
@@ -120,7 +120,7 @@ impl Execute {
         let rail = self.rails.get(&new.merchant).cloned().ok_or_else(|| ExecuteError::NoRail(new.merchant.clone()))?;
         let (draft, terms) = (rail.clone(), new.terms.clone());
         let body = Box::new(move |out_trade_no: &crate::ids::OutTradeNo, _| {
-            draft.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &draft.notify_url })
+            draft.connector.order_body(&OrderDraft::native(out_trade_no, &terms, &draft.notify_url))
         });
         let (wanted, request_id) = (new.clone(), new.request_id.clone());
         let executed = match self.ledger.open_payment(new, body).await.map_err(ExecuteError::NotRecorded)? {
@@ -136,7 +136,7 @@ impl Execute {
     /// Sends a recorded order until something is known about it, or leaves it to reconciliation. Every sending carries the frozen bytes.
     pub async fn send(&self, rail: &Rail, payment: Payment, earlier: Earlier) -> Result<Payment, LedgerError> {
         for wait_ms in RESEND_MS.into_iter().map(Some).chain([None]) {
-            let outcome = rail.connector.create(&payment.order_body).await;
+            let outcome = rail.connector.create(TradeType::Native, &payment.order_body).await;
             let Some(event) = self.learned(rail, &payment, outcome, earlier).await else {
                 match wait_ms {
                     Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -153,7 +153,8 @@ impl Execute {
     /// What the outcome of a sending says about the payment; `None` if nothing left and it may be sent again at once.
     async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome, earlier: Earlier) -> Option<Event> {
         match outcome {
-            CreateOutcome::Ordered { code_url } => Some(Event::Ordered { code_url }),
+            CreateOutcome::Ordered(Invitation::Code { code_url }) => Some(Event::Ordered { code_url }),
+            CreateOutcome::Ordered(_) => Some(Event::OutcomeUnknown { why: "an answer without a code".to_owned() }),
             CreateOutcome::NotSent { .. } | CreateOutcome::Busy { .. } => None,
             CreateOutcome::Unknown { why } => Some(Event::OutcomeUnknown { why }),
             // An error answer may be unsigned: only what a signed answer says ends a payment.

@@ -171,6 +171,12 @@ pub struct WechatPayKeys {
     pub platform: PlatformKeys,
     /// Scheme and host of the API.
     pub base_url: Uri,
+    /// Another host of the same API, if the vendor's own is not meant.
+    pub backup_url: Option<Uri>,
+    /// Whom a partner collects for.
+    pub sub_mchid: Option<String>,
+    /// The sub-merchant's application.
+    pub sub_appid: Option<String>,
 }
 
 /// How WeChat Pay's signatures are verified.

@@ -141,6 +141,9 @@ pub(super) struct WechatPayTable {
     pub(super) apiv3_key: Option<Text>,
     pub(super) platform: Option<Spanned<PlatformValue>>,
     pub(super) base_url: Option<Text>,
+    pub(super) backup_url: Option<Text>,
+    pub(super) sub_mchid: Option<Text>,
+    pub(super) sub_appid: Option<Text>,
 }
 
 #[derive(Deserialize)]

@@ -97,6 +97,18 @@ fn every_rule_names_its_line() {
 }
 
 #[test]
+fn a_partner_and_its_sub_merchant_are_two() {
+    for (table, says) in [
+        ("mchid = \"1\"\nsub_mchid = \"1\"", "partner's own"),
+        ("sub_appid = \"wx2\"", "needs a sub_mchid"),
+        ("backup_url = \"nothing\"", "must be an address"),
+    ] {
+        let said = lines(&SHIPPED.replacen("[merchant.wechatpay]\nsandbox = true", &format!("[merchant.wechatpay]\n{table}"), 1));
+        assert!(said.iter().any(|(line, what)| line.is_some() && what.contains(says)), "{table}: {said:?}");
+    }
+}
+
+#[test]
 fn what_needs_a_sandbox_says_so() {
     let (before, rest) = SHIPPED.split_once("[sandbox]").expect("a sandbox");
     let without = format!("{before}#{}", rest.split_once("# ---").expect("more tables").1);

@@ -228,7 +228,7 @@ async fn recorded_and_cut_off(rig: &Rig) -> fengate::payment::record::Payment {
         model_version: None,
         order_id: None,
     };
-    let body = move |out_trade_no: &_, _| rail.connector.order_body(&OrderDraft { out_trade_no, terms: &terms, notify_url: &rail.notify_url });
+    let body = move |out_trade_no: &_, _| rail.connector.order_body(&OrderDraft::native(out_trade_no, &terms, &rail.notify_url));
     match house.ledger.open_payment(new, Box::new(body)).await.expect("recorded") {
         Opened::New(payment) => payment,
         Opened::Existing(payment) => panic!("{payment:?} was there before"),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::super::{Notice, Resource};
 use super::crypt::{Apiv3Key, Sealed};
-use super::{orders, refunds};
+use super::{refunds, transaction};
 
 #[derive(Deserialize)]
 struct Fields {
@@ -22,7 +22,7 @@ pub(super) fn unseal(body: &[u8], key: &Apiv3Key) -> Result<Notice, String> {
     let word = |text: String| text.chars().filter(|c| !c.is_control()).take(WORD_CHARS_MAX).collect::<String>();
     let plain = key.unseal(&fields.resource)?;
     let resource = match fields.event_type.as_str() {
-        "TRANSACTION.SUCCESS" => Resource::Transaction(orders::transaction(&plain)?),
+        "TRANSACTION.SUCCESS" => Resource::Transaction(transaction::transaction(&plain)?),
         "REFUND.SUCCESS" | "REFUND.ABNORMAL" | "REFUND.CLOSED" => Resource::Refund(refunds::refund(&plain)?),
         _ => Resource::Other,
     };

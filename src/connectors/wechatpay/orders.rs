@@ -1,25 +1,53 @@
-//! Native orders: the body that is sent, what each answer means, and how an order is read out of a query answer or a notice.
+//! Orders of every trade type, for ordinary merchants and partners: the body that is sent, and what each answer means.
 
 use bytes::Bytes;
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::super::{CloseOutcome, CreateOutcome, OrderDraft, QueryOutcome, TradeState, Transaction};
-use super::fault::Fault;
-use super::{Answer, WechatPay};
+use super::super::advice::{Advice, Failed};
+use super::super::{CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDraft, QueryOutcome, Trade, TradeType, Transaction};
+use super::call::{Call, Operation, Read, segment, written};
+use super::retry::Nature;
+use super::transaction::transaction;
+use super::{SubMerchant, WechatPay};
 use crate::ids::OutTradeNo;
 use crate::merchant::WechatPayAccount;
 
-const NATIVE: &str = "/v3/pay/transactions/native";
+const CREATE: Operation = Operation::new("create", Nature::Reentrant);
+const QUERY: Operation = Operation::new("query", Nature::Read);
+const CLOSE: Operation = Operation::new("close", Nature::Reentrant);
 
+/// Fields in the order they are sent; what an order has not is left out (the rail refuses blanks).
 #[derive(Serialize)]
 struct OrderFields<'a> {
-    appid: &'a str,
-    mchid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    appid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mchid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sp_appid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sp_mchid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_appid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_mchid: Option<&'a str>,
     description: &'a str,
     out_trade_no: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_expire: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attach: Option<&'a str>,
     notify_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goods_tag: Option<&'a str>,
     amount: AmountFields,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payer: Option<PayerFields<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scene_info: Option<SceneFields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settle_info: Option<SettleFields>,
 }
 
 #[derive(Serialize)]
@@ -28,229 +56,218 @@ struct AmountFields {
     currency: &'static str,
 }
 
+/// Whose application the payer is named in.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum PayerFields<'a> {
+    Openid(&'a str),
+    SpOpenid(&'a str),
+    SubOpenid(&'a str),
+}
+
+#[derive(Serialize)]
+struct SceneFields {
+    payer_client_ip: String,
+    h5_info: H5Fields,
+}
+
+#[derive(Serialize)]
+struct H5Fields {
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct SettleFields {
+    profit_sharing: bool,
+}
+
 /// The order, as it will be sent every time.
-pub(super) fn body(account: &WechatPayAccount, draft: &OrderDraft<'_>) -> Vec<u8> {
-    let fields = OrderFields {
-        appid: &account.appid,
-        mchid: &account.mchid,
+pub(super) fn body(account: &WechatPayAccount, sub: Option<&SubMerchant>, draft: &OrderDraft<'_>) -> Bytes {
+    let ordinary = |text| if sub.is_none() { Some(text) } else { None };
+    let partner = |text| if sub.is_some() { Some(text) } else { None };
+    written(&OrderFields {
+        appid: ordinary(account.appid.as_str()),
+        mchid: ordinary(account.mchid.as_str()),
+        sp_appid: partner(account.appid.as_str()),
+        sp_mchid: partner(account.mchid.as_str()),
+        sub_appid: sub.and_then(|sub| sub.sub_appid.as_deref()),
+        sub_mchid: sub.map(|sub| sub.sub_mchid.as_str()),
         description: &draft.terms.description,
         out_trade_no: draft.out_trade_no.as_str(),
+        time_expire: draft.details.expires.and_then(beijing_time),
+        attach: draft.details.attach,
         notify_url: draft.notify_url,
+        goods_tag: draft.details.goods_tag,
         amount: AmountFields { total: draft.terms.amount.minor(), currency: draft.terms.amount.currency().code() },
+        payer: payer(sub, draft.trade),
+        scene_info: scene(draft.trade),
+        settle_info: draft.details.profit_sharing.then_some(SettleFields { profit_sharing: true }),
+    })
+}
+
+fn payer<'a>(sub: Option<&SubMerchant>, trade: Trade<'a>) -> Option<PayerFields<'a>> {
+    let Trade::Jsapi { openid } = trade else { return None };
+    Some(match sub {
+        None => PayerFields::Openid(openid),
+        Some(SubMerchant { sub_appid: None, .. }) => PayerFields::SpOpenid(openid),
+        Some(SubMerchant { sub_appid: Some(_), .. }) => PayerFields::SubOpenid(openid),
+    })
+}
+
+fn scene(trade: Trade<'_>) -> Option<SceneFields> {
+    let Trade::H5 { payer_client_ip, browser } = trade else { return None };
+    let kind = match browser {
+        H5Browser::Wap => "Wap",
+        H5Browser::Ios => "iOS",
+        H5Browser::Android => "Android",
     };
-    // A struct of texts and numbers always serialises.
-    serde_json::to_vec(&fields).unwrap_or_default()
+    Some(SceneFields { payer_client_ip: payer_client_ip.to_string(), h5_info: H5Fields { kind } })
+}
+
+/// RFC 3339 in Beijing's time, to the second, as the rail's own examples have it.
+pub(super) fn beijing_time(at: crate::clock::UnixMs) -> Option<String> {
+    let at = jiff::Timestamp::from_second(at.seconds()).ok()?;
+    let there = jiff::tz::Offset::from_hours(8).ok()?.to_datetime(at);
+    Some(there.strftime("%Y-%m-%dT%H:%M:%S+08:00").to_string())
 }
 
 impl WechatPay {
-    /// Sends a native order.
-    pub(in crate::connectors) async fn create(&self, order_body: &[u8]) -> CreateOutcome {
-        match self.ask("create", Method::POST, NATIVE, Bytes::copy_from_slice(order_body)).await {
-            Answer::Verified(body) => ordered(&body),
-            Answer::Fault(fault) => refused(fault),
-            Answer::Unknown(why) => CreateOutcome::Unknown { why },
-            Answer::NotSent(why) => CreateOutcome::NotSent { why },
-        }
+    /// The bytes of an order.
+    pub(in crate::connectors) fn order_body(&self, draft: &OrderDraft<'_>) -> Vec<u8> {
+        body(&self.account, self.sub_merchant.as_ref(), draft).to_vec()
     }
 
-    /// Closes an order.
-    pub(in crate::connectors) async fn close(&self, out_trade_no: &OutTradeNo) -> CloseOutcome {
-        let target = format!("/v3/pay/transactions/out-trade-no/{out_trade_no}/close");
-        let body = serde_json::json!({"mchid": self.account().mchid}).to_string();
-        match self.ask("close", Method::POST, &target, Bytes::from(body)).await {
-            Answer::Verified(_) => CloseOutcome::Closed,
-            Answer::Fault(fault) => not_closed(fault),
-            Answer::Unknown(why) => CloseOutcome::Unknown { why },
-            Answer::NotSent(why) => CloseOutcome::NotSent { why },
-        }
+    /// `/v3/pay/transactions` or a partner's, and what follows.
+    fn orders(&self, rest: &str) -> String {
+        let partner = if self.sub_merchant.is_some() { "/partner" } else { "" };
+        format!("/v3/pay{partner}/transactions/{rest}")
+    }
+
+    /// Sends an order.
+    pub(in crate::connectors) async fn create(&self, trade_type: TradeType, order_body: &[u8]) -> CreateOutcome {
+        let (path, read): (_, Read<Invitation>) = match trade_type {
+            TradeType::Native => ("native", code),
+            TradeType::Jsapi => ("jsapi", prepay),
+            TradeType::App => ("app", prepay),
+            TradeType::H5 => ("h5", page),
+        };
+        let target = self.orders(path);
+        let call = Call { operation: CREATE, method: Method::POST, target, body: Bytes::copy_from_slice(order_body), sealed_with: None, read };
+        self.call(&call).await.map_or_else(not_ordered, CreateOutcome::Ordered)
     }
 
     /// Asks about an order by its number.
     pub(in crate::connectors) async fn query(&self, out_trade_no: &OutTradeNo) -> QueryOutcome {
-        let target = format!("/v3/pay/transactions/out-trade-no/{out_trade_no}?mchid={}", self.account().mchid);
-        match self.ask("query", Method::GET, &target, Bytes::new()).await {
-            Answer::Verified(body) => transaction(&body).map_or_else(|why| QueryOutcome::Unknown { why }, QueryOutcome::Found),
-            Answer::Fault(fault) => match (fault.status, fault.code.as_str()) {
-                (404, "ORDERNOTEXIST" | "RESOURCENOTEXISTS") => QueryOutcome::NotFound,
-                (401 | 403, code) if !code.is_empty() => QueryOutcome::Denied { code: fault.code, message: fault.message },
-                (status, code) => QueryOutcome::Unknown { why: format!("status {status} {code}") },
-            },
-            Answer::Unknown(why) | Answer::NotSent(why) => QueryOutcome::Unknown { why },
+        self.query_at(&format!("out-trade-no/{}", segment(out_trade_no.as_str()))).await
+    }
+
+    /// Asks about a paid order by the rail's number.
+    pub(in crate::connectors) async fn query_by_id(&self, transaction_id: &str) -> QueryOutcome {
+        self.query_at(&format!("id/{}", segment(transaction_id))).await
+    }
+
+    async fn query_at(&self, path: &str) -> QueryOutcome {
+        let whose = match &self.sub_merchant {
+            None => format!("mchid={}", self.account.mchid),
+            Some(sub) => format!("sp_mchid={}&sub_mchid={}", self.account.mchid, sub.sub_mchid),
+        };
+        let target = format!("{}?{whose}", self.orders(path));
+        let call = Call { operation: QUERY, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: transaction };
+        match self.call(&call).await {
+            Ok(order) if self.is_own(&order) => QueryOutcome::Found(order),
+            Ok(_) => QueryOutcome::Unknown { why: "an answer about another sub-merchant's order".to_owned() },
+            Err(failed) if failed.is_not_found() => QueryOutcome::NotFound,
+            Err(failed) if failed.is_denied() => QueryOutcome::Denied { code: failed.code, message: failed.message },
+            Err(failed) => QueryOutcome::Unknown { why: failed.why() },
         }
     }
-}
 
-/// What an error answer to a closing means.
-fn not_closed(fault: Fault) -> CloseOutcome {
-    match fault.internal.as_str() {
-        "268449538" | "268498689" => return CloseOutcome::AlreadyPaid,
-        "268447914" => return CloseOutcome::Closed,
-        _ => {}
+    /// Whether an order is this account's: a partner's key signs for all of its sub-merchants.
+    pub(super) fn is_own(&self, order: &Transaction) -> bool {
+        order.sub_mchid.as_deref() == self.sub_merchant.as_ref().map(|sub| sub.sub_mchid.as_str())
     }
-    match (fault.status, fault.code.as_str()) {
-        (_, "ORDERPAID") => CloseOutcome::AlreadyPaid,
-        (_, "ORDERCLOSED") => CloseOutcome::Closed,
-        (404, "ORDERNOTEXIST" | "RESOURCENOTEXISTS") => CloseOutcome::NotFound,
-        (429, _) => CloseOutcome::Busy { why: format!("429 {}", fault.code) },
-        (400..=499, "") | (500..=599, _) => CloseOutcome::Unknown { why: format!("status {} {}", fault.status, fault.code) },
-        (401, _) | (403, "NOAUTH") => CloseOutcome::Denied { code: fault.code, message: fault.message },
-        (400..=499, _) => CloseOutcome::Refused { code: fault.code, message: fault.message },
-        (status, _) => CloseOutcome::Unknown { why: format!("status {status}") },
+
+    /// Closes an order.
+    pub(in crate::connectors) async fn close(&self, out_trade_no: &OutTradeNo) -> CloseOutcome {
+        let target = self.orders(&format!("out-trade-no/{}/close", segment(out_trade_no.as_str())));
+        let call = match &self.sub_merchant {
+            None => Call::command(CLOSE, target, &serde_json::json!({"mchid": self.account.mchid})),
+            Some(sub) => Call::command(CLOSE, target, &serde_json::json!({"sp_mchid": self.account.mchid, "sub_mchid": sub.sub_mchid})),
+        };
+        self.call(&call).await.map_or_else(not_closed, |()| CloseOutcome::Closed)
     }
 }
 
-fn ordered(body: &[u8]) -> CreateOutcome {
-    #[derive(Deserialize)]
-    struct Fields {
-        code_url: String,
+/// Reads the one field an answer to an order has.
+fn only(body: &[u8], name: &str) -> Result<String, String> {
+    let fields: std::collections::HashMap<String, serde_json::Value> = serde_json::from_slice(body).map_err(|e| format!("no answer: {e}"))?;
+    let text = fields.get(name).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+    text.map(str::to_owned).ok_or_else(|| format!("an answer without {name}"))
+}
+
+fn code(body: &[u8]) -> Result<Invitation, String> {
+    only(body, "code_url").map(|code_url| Invitation::Code { code_url })
+}
+
+fn prepay(body: &[u8]) -> Result<Invitation, String> {
+    only(body, "prepay_id").map(|prepay_id| Invitation::Prepay { prepay_id })
+}
+
+fn page(body: &[u8]) -> Result<Invitation, String> {
+    only(body, "h5_url").map(|h5_url| Invitation::Page { h5_url })
+}
+
+/// What an order is said to be, by the rail's code or by the number inside its `Request-ID`.
+enum Stands {
+    Paid,
+    Closed,
+    Otherwise,
+}
+
+/// Reads how the order under a number stands out of a refusal. Where neither code nor number names it, it is left open.
+fn stands(failed: &Failed) -> Option<Stands> {
+    match (failed.internal.as_str(), failed.code.as_str()) {
+        ("268449538" | "268498689", _) | (_, "ORDERPAID") => Some(Stands::Paid),
+        ("268447914", _) | (_, "ORDERCLOSED") => Some(Stands::Closed),
+        ("268498688", _) | (_, "OUTTRADENOUSED") => Some(Stands::Otherwise),
+        _ => None,
     }
-    match serde_json::from_slice::<Fields>(body) {
-        Ok(fields) if !fields.code_url.is_empty() => CreateOutcome::Ordered { code_url: fields.code_url },
-        _ => CreateOutcome::Unknown { why: "an answer without a code_url".to_owned() },
+}
+
+/// What a failure means for an order. Where the rail's page names no certain meaning it is unknown, and a query will tell.
+fn not_ordered(failed: Failed) -> CreateOutcome {
+    match stands(&failed) {
+        Some(Stands::Paid) => return CreateOutcome::AlreadyPaid,
+        Some(Stands::Closed) => return CreateOutcome::AlreadyClosed,
+        Some(Stands::Otherwise) => return CreateOutcome::Conflict { code: failed.code, message: failed.message },
+        None => {}
+    }
+    match failed.advice {
+        Advice::SendAgain => CreateOutcome::NotSent { why: failed.why() },
+        Advice::BackOff => CreateOutcome::Busy { why: failed.why() },
+        Advice::Repeat | Advice::RepeatLater | Advice::AskFirst | Advice::Poll => CreateOutcome::Unknown { why: failed.why() },
+        _ if failed.is_denied() => CreateOutcome::Denied { code: failed.code, message: failed.message },
+        Advice::Fund | Advice::CheckKeys | Advice::Never => CreateOutcome::Refused { code: failed.code, message: failed.message },
     }
 }
 
-/// What an error answer to an order means. Where the rail's page names no certain meaning it is unknown, and a query will tell.
-fn refused(fault: Fault) -> CreateOutcome {
-    match fault.internal.as_str() {
-        "268498688" => return CreateOutcome::Conflict { code: fault.code, message: fault.message },
-        "268449538" | "268498689" => return CreateOutcome::AlreadyPaid,
-        "268447914" => return CreateOutcome::AlreadyClosed,
-        _ => {}
+/// What a failure means for a closing.
+fn not_closed(failed: Failed) -> CloseOutcome {
+    match stands(&failed) {
+        Some(Stands::Paid) => return CloseOutcome::AlreadyPaid,
+        Some(Stands::Closed) => return CloseOutcome::Closed,
+        Some(Stands::Otherwise) | None => {}
     }
-    match (fault.status, fault.code.as_str()) {
-        (_, "ORDERPAID") => CreateOutcome::AlreadyPaid,
-        (_, "ORDERCLOSED") => CreateOutcome::AlreadyClosed,
-        (_, "OUTTRADENOUSED") => CreateOutcome::Conflict { code: fault.code, message: fault.message },
-        (429, _) => CreateOutcome::Busy { why: format!("429 {}", fault.code) },
-        (400..=499, "") | (500..=599, _) => CreateOutcome::Unknown { why: format!("status {} {}", fault.status, fault.code) },
-        (401 | 403, _) => CreateOutcome::Denied { code: fault.code, message: fault.message },
-        (400..=499, _) => CreateOutcome::Refused { code: fault.code, message: fault.message },
-        (status, _) => CreateOutcome::Unknown { why: format!("status {status}") },
-    }
-}
-
-#[derive(Deserialize)]
-struct TransactionFields {
-    mchid: String,
-    appid: String,
-    out_trade_no: String,
-    trade_state: String,
-    #[serde(default)]
-    transaction_id: Option<String>,
-    #[serde(default)]
-    success_time: Option<String>,
-    #[serde(default)]
-    amount: Option<TransactionAmount>,
-}
-
-#[derive(Deserialize)]
-struct TransactionAmount {
-    #[serde(default)]
-    total: Option<i64>,
-    #[serde(default)]
-    currency: Option<String>,
-}
-
-/// Reads an order out of a verified answer or an unsealed notice.
-pub(super) fn transaction(json: &[u8]) -> Result<Transaction, String> {
-    let fields: TransactionFields = serde_json::from_slice(json).map_err(|e| format!("no order: {e}"))?;
-    let amount = fields.amount.unwrap_or(TransactionAmount { total: None, currency: None });
-    Ok(Transaction {
-        mchid: fields.mchid,
-        appid: fields.appid,
-        out_trade_no: fields.out_trade_no,
-        trade_state: trade_state(fields.trade_state),
-        transaction_id: fields.transaction_id.filter(|id| !id.is_empty()),
-        success_time: fields.success_time.filter(|time| !time.is_empty()),
-        amount_total: amount.total,
-        currency: amount.currency,
-    })
-}
-
-fn trade_state(word: String) -> TradeState {
-    match word.as_str() {
-        "SUCCESS" => TradeState::Success,
-        "REFUND" => TradeState::Refund,
-        "NOTPAY" => TradeState::NotPay,
-        "CLOSED" => TradeState::Closed,
-        "REVOKED" => TradeState::Revoked,
-        "USERPAYING" => TradeState::UserPaying,
-        "PAYERROR" => TradeState::PayError,
-        _ => TradeState::Other(word),
+    match failed.advice {
+        Advice::SendAgain => CloseOutcome::NotSent { why: failed.why() },
+        Advice::BackOff => CloseOutcome::Busy { why: failed.why() },
+        Advice::Repeat | Advice::RepeatLater | Advice::AskFirst | Advice::Poll => CloseOutcome::Unknown { why: failed.why() },
+        _ if failed.is_not_found() => CloseOutcome::NotFound,
+        _ if failed.is_denied() => CloseOutcome::Denied { code: failed.code, message: failed.message },
+        Advice::Fund | Advice::CheckKeys | Advice::Never => CloseOutcome::Refused { code: failed.code, message: failed.message },
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use http::Response;
-
-    use super::super::fault;
-    use super::*;
-    use crate::money::Money;
-    use crate::payment::terms::{Method as PayMethod, Terms};
-
-    fn outcome(status: u16, code: &str, request_id: &str) -> CreateOutcome {
-        let body = if code.is_empty() { Bytes::from_static(b"<html>") } else { Bytes::from(format!(r#"{{"code":"{code}","message":"m"}}"#)) };
-        let response = Response::builder().status(status).header("Request-ID", request_id).body(body).expect("a response");
-        refused(fault::read(&response))
-    }
-
-    #[test]
-    fn the_order_is_pinned_to_the_byte() {
-        let terms =
-            Terms { amount: Money::fen(12_900).expect("an amount"), description: "蓝色\"球鞋\"".to_owned(), method: PayMethod::WechatNative };
-        let account = WechatPayAccount { mchid: "1900000001".to_owned(), appid: "wx0123456789abcdef".to_owned() };
-        let number = OutTradeNo::new("fg0000000000000000000000000000ab");
-        let written =
-            body(&account, &OrderDraft { out_trade_no: &number, terms: &terms, notify_url: "http://127.0.0.1:8080/callbacks/wechatpay/demo" });
-        // A changed byte would make every order of yesterday a different one today (invariant M3).
-        let golden = r#"{"appid":"wx0123456789abcdef","mchid":"1900000001","description":"蓝色\"球鞋\"","out_trade_no":"fg0000000000000000000000000000ab","notify_url":"http://127.0.0.1:8080/callbacks/wechatpay/demo","amount":{"total":12900,"currency":"CNY"}}"#;
-        assert_eq!(String::from_utf8_lossy(&written), golden);
-    }
-
-    #[test]
-    fn only_a_certain_no_is_a_no() {
-        assert!(matches!(outcome(400, "PARAM_ERROR", ""), CreateOutcome::Refused { .. }));
-        assert!(matches!(outcome(401, "SIGN_ERROR", ""), CreateOutcome::Denied { .. }));
-        assert!(matches!(outcome(403, "NO_AUTH", ""), CreateOutcome::Denied { .. }));
-        assert!(matches!(outcome(403, "OUT_TRADE_NO_USED", ""), CreateOutcome::Conflict { .. }));
-        assert!(matches!(outcome(400, "INVALID_REQUEST", "08F7-268498688"), CreateOutcome::Conflict { .. }));
-        assert!(matches!(outcome(400, "INVALID_REQUEST", "08F7-268449538"), CreateOutcome::AlreadyPaid));
-        assert_eq!(outcome(400, "ORDERPAID", ""), CreateOutcome::AlreadyPaid);
-        assert_eq!(outcome(400, "ORDER_CLOSED", ""), CreateOutcome::AlreadyClosed);
-        assert!(matches!(outcome(429, "FREQUENCY_LIMITED", ""), CreateOutcome::Busy { .. }));
-        for (status, code) in [(500, "SYSTEM_ERROR"), (502, ""), (503, "SERVICE_UNAVAILABLE"), (403, ""), (404, ""), (302, "")] {
-            assert!(matches!(outcome(status, code, ""), CreateOutcome::Unknown { .. }), "{status} {code}");
-        }
-    }
-
-    #[test]
-    fn a_paid_order_does_not_close() {
-        let outcome = |status: u16, code: &str, request_id: &str| {
-            let response = Response::builder().status(status).header("Request-ID", request_id);
-            let body = Bytes::from(if code.is_empty() { String::new() } else { format!(r#"{{"code":"{code}","message":"m"}}"#) });
-            not_closed(fault::read(&response.body(body).expect("a response")))
-        };
-        assert_eq!(outcome(400, "ORDER_PAID", ""), CloseOutcome::AlreadyPaid);
-        assert_eq!(outcome(400, "INVALID_REQUEST", "08F7-268449538"), CloseOutcome::AlreadyPaid);
-        assert_eq!(outcome(400, "ORDER_CLOSED", ""), CloseOutcome::Closed);
-        assert_eq!(outcome(404, "ORDER_NOT_EXIST", ""), CloseOutcome::NotFound);
-        assert!(matches!(outcome(429, "FREQUENCY_LIMITED", ""), CloseOutcome::Busy { .. }));
-        assert!(matches!(outcome(401, "SIGN_ERROR", ""), CloseOutcome::Denied { .. }));
-        assert!(matches!(outcome(400, "INVALID_REQUEST", "08F7-268449641"), CloseOutcome::Refused { .. }), "code pay is reversed, not closed");
-        for (status, code) in [(500, "SYSTEM_ERROR"), (502, ""), (404, ""), (403, "")] {
-            assert!(matches!(outcome(status, code, ""), CloseOutcome::Unknown { .. }), "{status} {code}");
-        }
-    }
-
-    #[test]
-    fn an_unpaid_order_has_neither_currency_nor_number() {
-        let json = r#"{"amount":{"payer_currency":"CNY","total":1},"appid":"wx1","mchid":"19","out_trade_no":"x","promotion_detail":[],"trade_state":"NOTPAY"}"#;
-        let order = transaction(json.as_bytes()).expect("reads");
-        assert_eq!((order.trade_state, order.amount_total, order.currency), (TradeState::NotPay, Some(1), None));
-        for bad in ["{}", "[]", "", r#"{"mchid":"1","appid":"2","out_trade_no":"3","trade_state":"SUCCESS","amount":{"total":1.5}}"#] {
-            assert!(transaction(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -4,10 +4,15 @@ use bytes::Bytes;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
+use super::super::advice::{Advice, Failed};
 use super::super::{Refund, RefundDraft, RefundOutcome, RefundQueryOutcome, RefundStatus};
-use super::fault::Fault;
-use super::{Answer, WechatPay};
+use super::call::{Call, Operation, segment, written};
+use super::retry::Nature;
+use super::{SubMerchant, WechatPay};
 use crate::ids::OutRefundNo;
+
+const REFUND: Operation = Operation::new("refund", Nature::Money);
+const QUERY_REFUND: Operation = Operation::new("query_refund", Nature::Read);
 
 const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
@@ -16,6 +21,8 @@ const REASON_BYTES_MAX: usize = 80;
 
 #[derive(Serialize)]
 struct RefundFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_mchid: Option<&'a str>,
     out_trade_no: &'a str,
     out_refund_no: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,16 +39,15 @@ struct AmountFields {
 }
 
 /// The refund, as it will be sent every time.
-pub(super) fn body(draft: &RefundDraft<'_>) -> Vec<u8> {
-    let fields = RefundFields {
+fn body(sub: Option<&SubMerchant>, draft: &RefundDraft<'_>) -> Bytes {
+    written(&RefundFields {
+        sub_mchid: sub.map(|sub| sub.sub_mchid.as_str()),
         out_trade_no: draft.out_trade_no.as_str(),
         out_refund_no: draft.out_refund_no.as_str(),
         reason: draft.reason.map(shortened).filter(|reason| !reason.trim().is_empty()),
         notify_url: draft.notify_url,
         amount: AmountFields { refund: draft.refund.minor(), total: draft.total.minor(), currency: draft.refund.currency().code() },
-    };
-    // A struct of texts and numbers always serialises.
-    serde_json::to_vec(&fields).unwrap_or_default()
+    })
 }
 
 /// As much of a reason as the rail takes, cut between characters.
@@ -51,43 +57,43 @@ fn shortened(reason: &str) -> &str {
 }
 
 impl WechatPay {
+    /// The bytes of a refund.
+    pub(in crate::connectors) fn refund_body(&self, draft: &RefundDraft<'_>) -> Vec<u8> {
+        body(self.sub_merchant.as_ref(), draft).to_vec()
+    }
+
     /// Sends a refund.
     pub(in crate::connectors) async fn refund(&self, refund_body: &[u8]) -> RefundOutcome {
-        match self.ask("refund", Method::POST, REFUNDS, Bytes::copy_from_slice(refund_body)).await {
-            Answer::Verified(body) => refund(&body).map_or_else(|why| RefundOutcome::Unknown { why }, RefundOutcome::Accepted),
-            Answer::Fault(fault) => refused(fault),
-            Answer::Unknown(why) => RefundOutcome::Unknown { why },
-            Answer::NotSent(why) => RefundOutcome::NotSent { why },
-        }
+        let body = Bytes::copy_from_slice(refund_body);
+        let call = Call { operation: REFUND, method: Method::POST, target: REFUNDS.to_owned(), body, sealed_with: None, read: refund };
+        self.call(&call).await.map_or_else(not_refunded, RefundOutcome::Accepted)
     }
 
     /// Asks about a refund by its number.
     pub(in crate::connectors) async fn query_refund(&self, out_refund_no: &OutRefundNo) -> RefundQueryOutcome {
-        let target = format!("{REFUNDS}/{out_refund_no}");
-        match self.ask("query_refund", Method::GET, &target, Bytes::new()).await {
-            Answer::Verified(body) => refund(&body).map_or_else(|why| RefundQueryOutcome::Unknown { why }, RefundQueryOutcome::Found),
-            Answer::Fault(fault) => match (fault.status, fault.code.as_str()) {
-                (404, "RESOURCENOTEXISTS") => RefundQueryOutcome::NotFound,
-                (401 | 403, code) if !code.is_empty() => RefundQueryOutcome::Denied { code: fault.code, message: fault.message },
-                (status, code) => RefundQueryOutcome::Unknown { why: format!("status {status} {code}") },
-            },
-            Answer::Unknown(why) | Answer::NotSent(why) => RefundQueryOutcome::Unknown { why },
+        let whose = self.sub_merchant.as_ref().map(|sub| format!("?sub_mchid={}", sub.sub_mchid)).unwrap_or_default();
+        let target = format!("{REFUNDS}/{}{whose}", segment(out_refund_no.as_str()));
+        let call = Call { operation: QUERY_REFUND, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: refund };
+        match self.call(&call).await {
+            Ok(refund) => RefundQueryOutcome::Found(refund),
+            Err(failed) if failed.is_not_found() => RefundQueryOutcome::NotFound,
+            Err(failed) if failed.is_denied() => RefundQueryOutcome::Denied { code: failed.code, message: failed.message },
+            Err(failed) => RefundQueryOutcome::Unknown { why: failed.why() },
         }
     }
 }
 
-/// What an error answer to a refund means. Where the rail's page names no certain meaning it is unknown, and a query will tell.
-fn refused(fault: Fault) -> RefundOutcome {
-    if fault.internal == "268498688" {
-        return RefundOutcome::Conflict { code: fault.code, message: fault.message };
+/// What a failure means for a refund. Where the rail's page names no certain meaning it is unknown, and a query will tell.
+fn not_refunded(failed: Failed) -> RefundOutcome {
+    if failed.internal == "268498688" {
+        return RefundOutcome::Conflict { code: failed.code, message: failed.message };
     }
-    match (fault.status, fault.code.as_str()) {
-        (_, "NOTENOUGH") => RefundOutcome::NotEnough { code: fault.code, message: fault.message },
-        // The refund may already be in progress: the rail's page says so of 429.
-        (429 | 500..=599, _) | (400..=499, "") => RefundOutcome::Unknown { why: format!("status {} {}", fault.status, fault.code) },
-        (401, _) | (403, "NOAUTH" | "REQUESTBLOCKED") | (_, "MCHNOTEXISTS") => RefundOutcome::Denied { code: fault.code, message: fault.message },
-        (400..=499, _) => RefundOutcome::Refused { code: fault.code, message: fault.message },
-        (status, _) => RefundOutcome::Unknown { why: format!("status {status}") },
+    match failed.advice {
+        Advice::SendAgain => RefundOutcome::NotSent { why: failed.why() },
+        Advice::Fund => RefundOutcome::NotEnough { code: failed.code, message: failed.message },
+        Advice::Repeat | Advice::RepeatLater | Advice::BackOff | Advice::AskFirst | Advice::Poll => RefundOutcome::Unknown { why: failed.why() },
+        Advice::CheckKeys | Advice::Never if failed.is_denied() => RefundOutcome::Denied { code: failed.code, message: failed.message },
+        Advice::CheckKeys | Advice::Never => RefundOutcome::Refused { code: failed.code, message: failed.message },
     }
 }
 
@@ -150,11 +156,12 @@ mod tests {
     use http::Response;
 
     use super::super::fault;
+    use super::super::retry::{Condition, advice};
     use super::*;
     use crate::ids::OutTradeNo;
     use crate::money::Money;
 
-    fn written(reason: Option<&str>) -> String {
+    fn refund_text(sub: Option<&SubMerchant>, reason: Option<&str>) -> String {
         let (order, number) = (OutTradeNo::new("fg0000000000000000000000000000ab"), OutRefundNo::new("fr0000000000000000000000000000cd"));
         let draft = RefundDraft {
             out_trade_no: &order,
@@ -164,23 +171,27 @@ mod tests {
             reason,
             notify_url: "http://127.0.0.1:8080/callbacks/wechatpay/demo",
         };
-        String::from_utf8(body(&draft)).expect("UTF-8")
+        String::from_utf8(body(sub, &draft).to_vec()).expect("UTF-8")
     }
 
     #[test]
     fn the_refund_is_pinned_to_the_byte() {
         // A changed byte would make every refund of yesterday a different one today (invariant M3).
         let golden = r#"{"out_trade_no":"fg0000000000000000000000000000ab","out_refund_no":"fr0000000000000000000000000000cd","reason":"不合\"脚\"","notify_url":"http://127.0.0.1:8080/callbacks/wechatpay/demo","amount":{"refund":100,"total":12900,"currency":"CNY"}}"#;
-        assert_eq!(written(Some("不合\"脚\"")), golden);
-        assert!(!written(None).contains("reason") && !written(Some("  ")).contains("reason"), "what is not needed is left out");
-        let long: serde_json::Value = serde_json::from_str(&written(Some(&"退".repeat(40)))).expect("JSON");
+        assert_eq!(refund_text(None, Some("不合\"脚\"")), golden);
+        assert!(!refund_text(None, None).contains("reason") && !refund_text(None, Some("  ")).contains("reason"), "what is not needed is left out");
+        let long: serde_json::Value = serde_json::from_str(&refund_text(None, Some(&"退".repeat(40)))).expect("JSON");
         assert_eq!(long["reason"].as_str().map(str::len), Some(78), "cut between characters");
+        let sub = SubMerchant { sub_mchid: "1900000109".to_owned(), sub_appid: None };
+        assert!(refund_text(Some(&sub), None).starts_with(r#"{"sub_mchid":"1900000109","out_trade_no":"#));
     }
 
     fn outcome(status: u16, code: &str, request_id: &str) -> RefundOutcome {
         let body = if code.is_empty() { Bytes::from_static(b"<html>") } else { Bytes::from(format!(r#"{{"code":"{code}","message":"m"}}"#)) };
         let response = Response::builder().status(status).header("Request-ID", request_id).body(body).expect("a response");
-        refused(fault::read(&response))
+        let fault = fault::read(&response);
+        let advice = advice(REFUND.nature, Condition::Answer { status: fault.status, code: &fault.code });
+        not_refunded(Failed { advice, status: Some(fault.status), code: fault.code, message: fault.message, internal: fault.internal })
     }
 
     #[test]

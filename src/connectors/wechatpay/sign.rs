@@ -8,6 +8,8 @@ use http::Method;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::ids::nonce;
+
 /// Signs for one merchant.
 pub(super) struct Signer {
     mchid: String,
@@ -29,16 +31,24 @@ impl Signer {
 
     /// The `Authorization` field; `None` only if the system's random numbers fail.
     pub(super) fn authorization(&self, method: &Method, target: &str, body: &[u8], timestamp: i64) -> Option<String> {
-        let nonce = uuid::Uuid::new_v4().simple().to_string().to_uppercase();
-        let message = message(method.as_str(), target, timestamp, &nonce, body);
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &message, &mut signature).ok()?;
+        let nonce = nonce();
+        let signature = self.sign(&message(method.as_str(), target, timestamp, &nonce, body))?;
         Some(format!(
-            r#"WECHATPAY2-SHA256-RSA2048 mchid="{}",nonce_str="{nonce}",timestamp="{timestamp}",serial_no="{}",signature="{}""#,
-            self.mchid,
-            self.serial,
-            STANDARD.encode(signature)
+            r#"WECHATPAY2-SHA256-RSA2048 mchid="{}",nonce_str="{nonce}",timestamp="{timestamp}",serial_no="{}",signature="{signature}""#,
+            self.mchid, self.serial,
         ))
+    }
+
+    /// The signature of a text, base64; `None` only if the system's random numbers fail.
+    pub(super) fn sign(&self, text: &[u8]) -> Option<String> {
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature).ok()?;
+        Some(STANDARD.encode(signature))
+    }
+
+    /// What clients call this kind of signature.
+    pub(super) fn sign_type(&self) -> &'static str {
+        "RSA"
     }
 }
 
@@ -56,12 +66,8 @@ mod tests {
     use rustls::pki_types::SubjectPublicKeyInfoDer;
 
     use super::*;
+    use crate::connectors::wechatpay::tests::fresh_key;
     use crate::connectors::wechatpay::verify::tests::{bytes_of, text_of, vectors};
-
-    /// A throw-away merchant key: made for each run, committed nowhere.
-    fn fresh_key() -> rcgen::KeyPair {
-        rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("an RSA key")
-    }
 
     #[test]
     fn the_signed_text_is_the_vendors_to_the_byte() {

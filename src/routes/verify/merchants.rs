@@ -128,6 +128,8 @@ fn wechatpay(
     }
     let platform = platform(table, span, source, faults);
     let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, true, faults));
+    let backup_url = table.backup_url.as_ref().map(|text| url(text, true, faults));
+    sub_merchant(table, faults);
     Some(WechatPayRoute::Account(Box::new(WechatPayKeys {
         mchid: mchid?.into_inner(),
         appid: appid?.into_inner(),
@@ -136,7 +138,20 @@ fn wechatpay(
         apiv3_key: apiv3_key?.0,
         platform: platform?,
         base_url: base_url?,
+        backup_url: backup_url.flatten(),
+        sub_mchid: table.sub_mchid.clone().map(Text::into_inner),
+        sub_appid: table.sub_appid.clone().map(Text::into_inner),
     })))
+}
+
+/// A partner collects for somebody else, and a sub-merchant's application belongs to a sub-merchant.
+fn sub_merchant(table: &WechatPayTable, faults: &mut Collector<'_>) {
+    if let Some(sub) = table.sub_mchid.as_ref().filter(|sub| table.mchid.as_ref().is_some_and(|own| own.get_ref() == sub.get_ref())) {
+        faults.at(sub.span(), "sub_mchid is the partner's own mchid: leave it out for an ordinary merchant");
+    }
+    if let (Some(sub_appid), None) = (&table.sub_appid, &table.sub_mchid) {
+        faults.at(sub_appid.span(), "sub_appid needs a sub_mchid");
+    }
 }
 
 fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<PlatformKeys> {
