@@ -68,6 +68,8 @@ metrics! {
     payments: IntCounterVec("fengate_payments_total", "Moves of payments, by the state they reached and who determined them.", ["state", "decided_by"]);
     time_to_paid: Histogram("fengate_time_to_paid_seconds", "From recording a payment to learning that it is paid."; PAY_SECONDS);
     payments_open: IntGaugeVec("fengate_payments_open", "Payments that are not final, by state.", ["state"]);
+    refunds: IntCounterVec("fengate_refunds_total", "Moves of refunds, by the state they reached.", ["state"]);
+    refunds_open: IntGaugeVec("fengate_refunds_open", "Refunds that are not final, by state. An abnormal one waits for a person.", ["state"]);
     reconcile_age: IntGauge("fengate_reconcile_age_seconds", "How long ago the oldest payment of unknown outcome became so; 0 when there is none.");
     rail_calls: IntCounterVec("fengate_rail_calls_total", "Calls to payment rails, by operation and outcome (ok, refused, unknown, not_sent).", ["operation", "outcome"]);
     rail_seconds: HistogramVec("fengate_rail_call_duration_seconds", "How long payment rails take.", ["operation"]; LATENCY_SECONDS);

@@ -4,8 +4,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::error::LedgerError;
 use crate::clock::UnixMs;
-use crate::ids::{MerchantId, PaymentId};
-use crate::payment::state::State;
+use crate::ids::{MerchantId, OutRefundNo, PaymentId};
 
 /// Where a piece of knowledge came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +50,8 @@ pub struct AuditEntry {
     pub at: UnixMs,
     /// `recorded`, `moved`, `contradiction`, `exception`, …
     pub kind: String,
+    /// The refund it is about, if it is about one of the payment's refunds.
+    pub refund: Option<OutRefundNo>,
     /// The state before.
     pub from: Option<String>,
     /// The state after.
@@ -68,23 +69,24 @@ pub(super) struct Move<'a> {
     pub(super) kind: &'static str,
     pub(super) merchant: &'a MerchantId,
     pub(super) payment: &'a PaymentId,
-    pub(super) from: Option<State>,
-    pub(super) to: Option<State>,
+    pub(super) refund: Option<&'a OutRefundNo>,
+    pub(super) from: Option<&'static str>,
+    pub(super) to: Option<&'static str>,
     pub(super) cause: &'a str,
     pub(super) refers: Option<&'a str>,
     pub(super) detail: &'a str,
 }
 
 pub(super) fn moved(connection: &Connection, entry: &Move<'_>, now: UnixMs) -> Result<(), LedgerError> {
-    let sql =
-        r#"INSERT INTO audit (at_ms, kind, merchant, payment, "from", "to", cause, refers, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"#;
+    let sql = r#"INSERT INTO audit (at_ms, kind, merchant, payment, refund, "from", "to", cause, refers, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"#;
     connection.prepare_cached(sql)?.execute(params![
         now.0,
         entry.kind,
         entry.merchant.as_str(),
         entry.payment.as_str(),
-        entry.from.map(State::name),
-        entry.to.map(State::name),
+        entry.refund.map(OutRefundNo::as_str),
+        entry.from,
+        entry.to,
         entry.cause,
         entry.refers,
         entry.detail
@@ -100,7 +102,7 @@ pub(super) fn note(connection: &Connection, note: &AuditNote, now: UnixMs) -> Re
 }
 
 pub(super) fn trail(connection: &Connection, payment: &PaymentId) -> Result<Vec<AuditEntry>, LedgerError> {
-    let sql = r#"SELECT seq, at_ms, kind, "from", "to", cause, refers, detail FROM audit WHERE payment = ?1 ORDER BY seq"#;
+    let sql = r#"SELECT seq, at_ms, kind, refund, "from", "to", cause, refers, detail FROM audit WHERE payment = ?1 ORDER BY seq"#;
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([payment.as_str()], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -111,10 +113,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AuditEntry> {
         seq: row.get(0)?,
         at: UnixMs(row.get(1)?),
         kind: row.get(2)?,
-        from: row.get(3)?,
-        to: row.get(4)?,
-        cause: row.get(5)?,
-        refers: row.get(6)?,
-        detail: row.get(7)?,
+        refund: row.get::<_, Option<String>>(3)?.map(OutRefundNo::new),
+        from: row.get(4)?,
+        to: row.get(5)?,
+        cause: row.get(6)?,
+        refers: row.get(7)?,
+        detail: row.get(8)?,
     })
 }

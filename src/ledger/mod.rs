@@ -4,6 +4,7 @@
 mod audit;
 mod error;
 mod payments;
+mod refunds;
 mod row;
 mod schema;
 mod usage;
@@ -23,13 +24,14 @@ use tokio::time::Instant;
 pub use audit::{AuditEntry, AuditNote, Cause};
 pub use error::LedgerError;
 pub use payments::{Applied, OpenCounts, Opened};
+pub use refunds::{RefundApplied, RefundBody, RefundOpened};
 
 use crate::chat::usage::UsageRecord;
 use crate::clock::{Clock, UnixMs};
 use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId, RequestId};
 use crate::metrics::Metrics;
 use crate::payment::record::{NewPayment, Payment};
-use crate::payment::state::{Event, Step};
+use crate::payment::state::{Event, State, Step};
 use writer::{Finish, Laid, Tray, Work, Writer};
 
 /// Most changes, and most questions, that wait at once; beyond it the ledger says that it is busy.
@@ -99,8 +101,11 @@ impl Ledger {
     pub async fn apply(&self, id: &PaymentId, event: Event, cause: Cause) -> Result<Applied, LedgerError> {
         let (id, now) = (id.clone(), self.shared.clock.now());
         let applied = self.change(move |connection| payments::apply(connection, &id, &event, &cause, now)).await?;
-        if matches!(applied.step, Step::To(_)) {
+        if let Step::To(state) = applied.step {
             self.report(&applied.payment);
+            if state == State::Paid {
+                self.took(&applied.payment);
+            }
         }
         Ok(applied)
     }
@@ -201,12 +206,13 @@ impl Ledger {
     fn report(&self, payment: &Payment) {
         let metrics = &self.shared.metrics;
         metrics.payments.with_label_values(&[payment.state.name(), payment.decided_by.name()]).inc();
-        if payment.state == crate::payment::state::State::Paid {
-            let ms = u64::try_from(payment.updated.0.saturating_sub(payment.created.0)).unwrap_or_default();
-            metrics.time_to_paid.observe(crate::metrics::seconds(std::time::Duration::from_millis(ms)));
-        }
         // Nobody may be listening, which is no fault.
         let _ = self.shared.changes.send(payment.id.clone());
+    }
+
+    fn took(&self, payment: &Payment) {
+        let ms = u64::try_from(payment.updated.0.saturating_sub(payment.created.0)).unwrap_or_default();
+        self.shared.metrics.time_to_paid.observe(crate::metrics::seconds(std::time::Duration::from_millis(ms)));
     }
 
     /// Runs `change` in the writer's next commit; the answer comes once it is durable. A caller that goes away leaves the change standing.

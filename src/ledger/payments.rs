@@ -76,8 +76,9 @@ pub(super) fn open(connection: &Connection, new: NewPayment, body: OrderBody, no
         kind: "recorded",
         merchant: &new.merchant,
         payment: &id,
+        refund: None,
         from: None,
-        to: Some(State::Created),
+        to: Some(State::Created.name()),
         cause: new.decided_by.name(),
         refers: Some(new.request_id.as_str()),
         detail: &detail,
@@ -132,8 +133,9 @@ pub(super) fn apply(connection: &Connection, id: &PaymentId, event: &Event, caus
         kind,
         merchant: &payment.merchant,
         payment: id,
-        from: Some(payment.state),
-        to,
+        refund: None,
+        from: Some(payment.state.name()),
+        to: to.map(State::name),
         cause: cause.who,
         refers: cause.refers.as_deref(),
         detail: event.name(),
@@ -149,11 +151,13 @@ fn update(connection: &Connection, payment: &Payment, to: State, event: &Event, 
         Event::Ordered { code_url: url } => code_url = Some(url),
         Event::OutcomeUnknown { why } | Event::Refused { why } => reason = Some(why),
         Event::Paid { transaction_id: id, success_time: time } => (transaction_id, success_time) = (Some(id), Some(time)),
-        Event::Closed => {}
+        Event::Closed | Event::Refunds(_) => {}
     }
     let checks = if to == payment.state { payment.checks } else { 0 };
     let next_check = check_after_ms(to, checks).map(|ms| now.plus_ms(ms).0);
-    let sql = "UPDATE payment SET state = ?1, version = version + 1, code_url = coalesce(?2, code_url), transaction_id = ?3, success_time = ?4, reason = ?5,
+    let sql =
+        "UPDATE payment SET state = ?1, version = version + 1, code_url = coalesce(?2, code_url), transaction_id = coalesce(?3, transaction_id),
+                   success_time = coalesce(?4, success_time), reason = ?5,
                    updated_ms = ?6, checks = ?7, next_check_ms = ?8
                WHERE id = ?9 AND version = ?10";
     let changed = connection.prepare_cached(sql)?.execute(params![

@@ -12,7 +12,7 @@ use crate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
 
 /// The columns [`read`] expects, in no particular order.
 pub(super) const COLUMNS: &str = "id, merchant, key, fingerprint, out_trade_no, amount_minor, currency, description, method, amount_source, decided_by, \
-    model_version, order_id, order_body, state, version, code_url, transaction_id, success_time, reason, created_ms, updated_ms, checks, next_check_ms";
+    model_version, order_id, order_body, state, version, code_url, transaction_id, success_time, refunded_minor, reason, created_ms, updated_ms, checks, next_check_ms";
 
 /// Reads a payment.
 pub(super) fn read(row: &Row<'_>) -> Result<Payment, LedgerError> {
@@ -27,7 +27,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Payment, LedgerError> {
         fingerprint: Fingerprint::new(text("fingerprint")?),
         out_trade_no: OutTradeNo::new(text("out_trade_no")?),
         terms: Terms {
-            amount: Money::fen(row.get("amount_minor")?).map_err(|e| LedgerError::Corrupt(e.to_string()))?,
+            amount: money(row.get("amount_minor")?)?,
             description: text("description")?,
             method: known("method", &word("method")?, Method::from_name)?,
         },
@@ -41,6 +41,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Payment, LedgerError> {
         code_url: row.get("code_url")?,
         transaction_id: row.get("transaction_id")?,
         success_time: row.get("success_time")?,
+        refunded: given_back(row.get("refunded_minor")?)?,
         reason: row.get("reason")?,
         created: UnixMs(row.get("created_ms")?),
         updated: UnixMs(row.get("updated_ms")?),
@@ -49,7 +50,15 @@ pub(super) fn read(row: &Row<'_>) -> Result<Payment, LedgerError> {
     })
 }
 
-fn known<T>(column: &str, word: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, LedgerError> {
+fn given_back(minor: i64) -> Result<Option<Money>, LedgerError> {
+    if minor == 0 { Ok(None) } else { money(minor).map(Some) }
+}
+
+pub(super) fn money(minor: i64) -> Result<Money, LedgerError> {
+    Money::fen(minor).map_err(|e| LedgerError::Corrupt(e.to_string()))
+}
+
+pub(super) fn known<T>(column: &str, word: &str, read: impl Fn(&str) -> Option<T>) -> Result<T, LedgerError> {
     read(word).ok_or_else(|| corrupt(column, word))
 }
 

@@ -6,19 +6,18 @@ use super::*;
 use crate::chat::usage::{Outcome, Usage};
 use crate::money::Money;
 use crate::payment::record::Identity;
-use crate::payment::state::State;
 use crate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
 
-fn open(dir: &Path, clock: &Clock) -> Ledger {
+pub(super) fn open(dir: &Path, clock: &Clock) -> Ledger {
     let url = format!("sqlite:{}", dir.join("ledger.db").display());
     Ledger::open(&url, clock.clone(), Metrics::new().expect("metrics")).expect("opens")
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Clock::standing_at(UnixMs(1_790_000_000_000))
 }
 
-fn new_payment(identity: Identity, request: &str) -> NewPayment {
+pub(super) fn new_payment(identity: Identity, request: &str) -> NewPayment {
     NewPayment {
         merchant: MerchantId::new("demo"),
         identity,
@@ -32,18 +31,18 @@ fn new_payment(identity: Identity, request: &str) -> NewPayment {
     }
 }
 
-async fn record(ledger: &Ledger, identity: Identity, request: &str) -> Opened {
+pub(super) async fn record(ledger: &Ledger, identity: Identity, request: &str) -> Opened {
     let body: OrderBody = Box::new(|number, _| number.as_str().as_bytes().to_vec());
     ledger.open_payment(new_payment(identity, request), body).await.expect("recorded")
 }
 
-fn payment(opened: Opened) -> Payment {
+pub(super) fn payment(opened: Opened) -> Payment {
     match opened {
         Opened::New(payment) | Opened::Existing(payment) => payment,
     }
 }
 
-fn paid() -> Event {
+pub(super) fn paid() -> Event {
     Event::Paid { transaction_id: "42".to_owned(), success_time: "2026-01-01T08:00:00+08:00".to_owned() }
 }
 
@@ -180,6 +179,40 @@ async fn what_is_open_comes_due() {
     assert!(ledger.due(clock.now(), 10).await.expect("reads").is_empty(), "asked a moment ago");
     clock.advance_ms(2_000);
     assert_eq!(ledger.due(clock.now(), 10).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_of_version_1_opens_and_keeps_its_rows() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let old = Connection::open(dir.path().join("ledger.db")).expect("opens");
+    old.execute_batch(include_str!("schema/1.sql")).expect("version 1");
+    old.execute_batch(
+        r#"PRAGMA user_version = 1;
+        INSERT INTO payment (id, merchant, key, fingerprint, request_id, out_trade_no, amount_minor, currency, description, method, amount_source, decided_by,
+            order_body, state, version, code_url, transaction_id, success_time, created_ms, updated_ms, checks)
+        VALUES ('pay_1', 'demo', 'n:cart-1', 'f1', 'req_1', 'fg1', 12900, 'CNY', 'blue sneakers', 'wechat_native', 'merchant_order', 'model',
+            x'7b7d', 'paid', 3, 'weixin://x', '42', '2026-01-01T08:00:00+08:00', 1, 2, 0);
+        INSERT INTO payment (id, merchant, key, fingerprint, request_id, out_trade_no, amount_minor, currency, description, method, amount_source, decided_by,
+            order_body, state, version, created_ms, updated_ms, checks, next_check_ms)
+        VALUES ('pay_2', 'demo', 'n:cart-2', 'f2', 'req_2', 'fg2', 1, 'CNY', 'tea', 'wechat_native', 'user_words', 'rules', x'7b7d', 'unknown', 2, 1, 2, 4, 5);
+        INSERT INTO audit (at_ms, kind, merchant, payment, "to") VALUES (1, 'recorded', 'demo', 'pay_1', 'created');"#,
+    )
+    .expect("filled");
+    drop(old);
+    let ledger = open(dir.path(), &clock());
+    let paid = ledger.payment(&PaymentId::new("pay_1")).await.expect("reads").expect("kept");
+    assert_eq!((paid.state, paid.version, paid.terms.amount.minor(), paid.refunded), (State::Paid, 3, 12_900, None));
+    assert_eq!((paid.order_body.as_slice(), paid.transaction_id.as_deref()), (&b"{}"[..], Some("42")));
+    assert_eq!(ledger.audit_trail(&paid.id).await.expect("reads").len(), 1);
+    let due = ledger.due(UnixMs(6), 10).await.expect("reads");
+    assert_eq!(due.iter().map(|payment| (payment.id.as_str(), payment.checks)).collect::<Vec<_>>(), [("pay_2", 4)]);
+    // The rules came along.
+    let other = Connection::open(dir.path().join("ledger.db")).expect("opens");
+    for sql in ["DELETE FROM payment", "UPDATE payment SET amount_minor = 1", "UPDATE payment SET state = 'unknown' WHERE id = 'pay_1'"] {
+        assert!(other.execute(sql, []).is_err(), "{sql}");
+    }
+    let version: i64 = other.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
+    assert!(version >= 2);
 }
 
 #[tokio::test]

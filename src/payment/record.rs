@@ -4,6 +4,7 @@ use super::state::State;
 use super::terms::{AmountSource, DecidedBy, Terms};
 use crate::clock::UnixMs;
 use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId, RequestId};
+use crate::money::Money;
 
 /// Which payment a request means: what makes two requests the same payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,8 @@ pub struct Payment {
     pub transaction_id: Option<String>,
     /// RFC 3339 time of payment as the payment side states it, once paid.
     pub success_time: Option<String>,
+    /// What has certainly been given back so far; `None` for nothing.
+    pub refunded: Option<Money>,
     /// Why it failed or is unknown; for the operator.
     pub reason: Option<String>,
     /// When it was recorded.

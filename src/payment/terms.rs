@@ -29,10 +29,12 @@ impl Method {
 /// Where an amount came from. Only these sources can pay; a number out of a model's head or a tool's text has no variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AmountSource {
-    /// The merchant's own structured order in the request.
+    /// The merchant's own structured data in the request.
     MerchantOrder,
     /// The user's own words, read again by fengate.
     UserWords,
+    /// Of a refund: all that was paid and not yet given back, as the ledger has it.
+    Remaining,
 }
 
 impl AmountSource {
@@ -41,6 +43,7 @@ impl AmountSource {
         match self {
             Self::MerchantOrder => "merchant_order",
             Self::UserWords => "user_words",
+            Self::Remaining => "remaining",
         }
     }
 
@@ -49,6 +52,7 @@ impl AmountSource {
         match name {
             "merchant_order" => Some(Self::MerchantOrder),
             "user_words" => Some(Self::UserWords),
+            "remaining" => Some(Self::Remaining),
             _ => None,
         }
     }

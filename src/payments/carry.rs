@@ -170,7 +170,9 @@ impl Carry {
 
     /// The payment as the payment side has it now, where it may have moved without our knowing.
     async fn fresh(&self, payment: Payment) -> Result<Payment, Refusal> {
-        let Some(rail) = self.execute.rails.get(&payment.merchant).filter(|_| !payment.state.is_final()) else { return Ok(payment) };
+        let Some(rail) = self.execute.rails.get(&payment.merchant).filter(|_| !payment.state.is_final() && !payment.state.is_paid()) else {
+            return Ok(payment);
+        };
         match self.settle.asked(rail, &payment).await {
             Some(event @ (Event::Paid { .. } | Event::Closed)) => {
                 Ok(self.execute.ledger.apply(&payment.id, event, Cause::of("query")).await?.payment)

@@ -12,6 +12,7 @@ use crate::connectors::{CreateOutcome, Invitation, QueryOutcome, TradeType};
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::payment::record::Payment;
+use crate::payment::schedule::check_after_ms;
 use crate::payment::state::{Event, State};
 
 /// How often the ledger is looked through for payments that are due.
@@ -142,7 +143,7 @@ impl Reconcile {
 
     async fn count(&self) {
         let Ok(counts) = self.ledger.open_counts().await else { return };
-        for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
+        for state in State::ALL.into_iter().filter(|state| check_after_ms(*state, 0).is_some()) {
             let count = counts.by_state.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
             self.metrics.payments_open.with_label_values(&[state.name()]).set(count);
         }
