@@ -6,6 +6,7 @@ mod house {
     mod amounts;
     mod attacks;
     mod callbacks;
+    mod closing;
     mod failing;
     mod living;
     mod market;

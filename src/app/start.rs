@@ -114,8 +114,14 @@ impl App {
         let public_url = routes.server.public_url.clone().unwrap_or_else(|| format!("http://{}", reachable(public)));
         let rails = rails(&routes, sandbox.as_ref(), &public_url, &clock, &metrics)?;
         let settle = Settle { ledger: ledger.clone(), metrics: metrics.clone() };
-        let execute =
-            Execute { ledger: ledger.clone(), rails: Arc::clone(&rails), settle: settle.clone(), tasks: tasks.clone(), metrics: metrics.clone() };
+        let execute = Execute {
+            ledger: ledger.clone(),
+            rails: Arc::clone(&rails),
+            settle: settle.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            metrics: metrics.clone(),
+        };
         let carry = Carry { execute: execute.clone(), settle: settle.clone(), metrics: metrics.clone(), public_url: public_url.clone() };
         let means = Means { ledger: ledger.clone(), limits: Limits::new(), carry, metrics: metrics.clone(), public_url: public_url.clone() };
         let house = Arc::new(House {

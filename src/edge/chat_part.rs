@@ -39,7 +39,7 @@ pub(super) fn payment_part(
     if in_play.is_empty() {
         return Ok(None);
     }
-    read.request.added.facts = context.order.as_ref().map(functions::facts);
+    read.request.added.facts = functions::facts(&context);
     let user_words = openai::user_words(&read.messages)?;
     let identity = identity(&context, headers)?;
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();

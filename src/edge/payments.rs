@@ -15,6 +15,7 @@ pub(super) async fn one(house: &House, arrival: &Arrival, parts: &Parts, id: &st
     let merchant = house.callers.identify(&parts.headers, arrival.peer)?;
     let payment = house.ledger.payment(&PaymentId::new(id)).await?.filter(|payment| payment.merchant == merchant.id);
     let payment = payment.ok_or_else(|| Refusal::new(Kind::NotFound, "payment_not_found", "There is no such payment.").param("id"))?;
-    let json = object::write(&payment, Shown { public_url: &house.public_url }).map_err(|e| Refusal::internal(e.to_string()))?;
+    let refunds = house.ledger.refunds_of(&payment.id).await?;
+    let json = object::write(&payment, &refunds, Shown { public_url: &house.public_url }).map_err(|e| Refusal::internal(e.to_string()))?;
     Ok(answer::json_response(StatusCode::OK, Bytes::from(json)))
 }

@@ -8,6 +8,8 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{Ledger, LedgerError};
 use crate::ids::PaymentId;
 use crate::payment::record::Payment;
+use crate::payment::refund::Refund;
+use crate::payment::refund_state::RefundState;
 use crate::payment::state::State;
 
 /// How long a second caller waits for the first one's order to be made.
@@ -23,6 +25,27 @@ impl Ledger {
         match tokio::time::timeout(FIRST_CALLER, self.until_sent(&payment.id)).await {
             Ok(known) => known,
             Err(_) => Ok(self.payment(&payment.id).await?.unwrap_or(payment)),
+        }
+    }
+
+    /// The same of a refund somebody else recorded.
+    pub async fn refund_once_sent(&self, refund: Refund) -> Result<Refund, LedgerError> {
+        if refund.state != RefundState::Created {
+            return Ok(refund);
+        }
+        match tokio::time::timeout(FIRST_CALLER, self.until_refund_sent(&refund)).await {
+            Ok(known) => known,
+            Err(_) => Ok(self.refund(&refund.merchant, &refund.out_refund_no).await?.unwrap_or(refund)),
+        }
+    }
+
+    async fn until_refund_sent(&self, refund: &Refund) -> Result<Refund, LedgerError> {
+        let mut changes = self.changes();
+        loop {
+            match self.refund(&refund.merchant, &refund.out_refund_no).await? {
+                Some(now) if now.state != RefundState::Created => return Ok(now),
+                _ => until_change_of(&mut changes, &refund.payment).await,
+            }
         }
     }
 

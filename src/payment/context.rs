@@ -1,7 +1,7 @@
 //! The trusted context: what the merchant's server vouches for beside the conversation (`payment` in the request body).
 //! The conversation is only the user's word; this is the merchant's, authenticated by its key.
 
-use crate::ids::IdempotencyKey;
+use crate::ids::{IdempotencyKey, PaymentId};
 use crate::money::Money;
 
 /// The `payment` object of a request. Everything in it is optional.
@@ -11,8 +11,23 @@ pub struct PaymentContext {
     pub idempotency_key: Option<IdempotencyKey>,
     /// The order to be paid.
     pub order: Option<Order>,
+    /// A refund the merchant itself wants or allows.
+    pub refund: Option<RefundWish>,
     /// Whether the merchant has checked a second factor.
     pub verified_2fa: bool,
+}
+
+/// A refund as the merchant's own books have it. With it the merchant vouches that a refund is wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefundWish {
+    /// The merchant's own number of the refund: at most one refund of the payment ever exists under it.
+    pub id: Option<IdempotencyKey>,
+    /// Which payment; `None` for the one of this conversation.
+    pub payment: Option<PaymentId>,
+    /// How much. `None` when the merchant leaves it to the user's words, or to all that is left.
+    pub amount: Option<Money>,
+    /// What the payer reads.
+    pub reason: Option<String>,
 }
 
 /// The order as the merchant's own books have it.

@@ -9,6 +9,10 @@ pub enum Operation {
     Pay,
     /// Say how a payment stands.
     Query,
+    /// Give back what was paid, or a part of it, to where it came from.
+    Refund,
+    /// Close an order nobody has paid.
+    Close,
 }
 
 impl Operation {
@@ -17,7 +21,14 @@ impl Operation {
         match self {
             Self::Pay => "pay",
             Self::Query => "query",
+            Self::Refund => "refund",
+            Self::Close => "close",
         }
+    }
+
+    /// Whether it moves money, or asks somebody to: one such call a question, and after every other.
+    pub fn moves_money(self) -> bool {
+        matches!(self, Self::Pay | Self::Refund)
     }
 }
 
@@ -56,6 +67,8 @@ pub struct ArgumentPointers {
     pub description: Option<String>,
     /// The merchant's order number.
     pub order_id: Option<String>,
-    /// Which payment is asked about (`pay_…` or an `out_trade_no`).
+    /// Which payment is asked about, refunded or closed (`pay_…`; a question may also name an `out_trade_no`).
     pub payment: Option<String>,
+    /// Why money goes back; the payer reads it.
+    pub reason: Option<String>,
 }

@@ -1,4 +1,7 @@
-//! Carry: the calls of one turn are carried out, looks before payments, and each gets its answer for the model.
+//! Carry: the calls of one turn are carried out, looks before whatever moves money, and each gets its answer for the model.
+
+mod close;
+mod refund;
 
 use super::decide::decide;
 use super::execute::Execute;
@@ -14,7 +17,8 @@ use crate::ledger::Cause;
 use crate::metrics::Metrics;
 use crate::payment::function::{Operation, PaymentFunction};
 use crate::payment::record::{Identity, Payment};
-use crate::payment::state::Event;
+use crate::payment::refund::Refund;
+use crate::payment::state::{Event, State};
 use crate::payment::terms::DecidedBy;
 use crate::payment::words;
 use crate::refusal::Refusal;
@@ -39,8 +43,8 @@ pub struct Progress {
     pub payments: Vec<Payment>,
     /// What all turns used.
     pub usage: Option<Usage>,
-    /// An order was made or found: no second one for the same question.
-    ordered: bool,
+    /// An order or a refund was made or found: no second one for the same question.
+    moved_money: bool,
 }
 
 impl Progress {
@@ -88,9 +92,9 @@ impl Carry {
             let (Some(tool_call), Some(result)) = (calls.get(n), results.get_mut(n)) else { continue };
             let Some(function) = functions::ours(&tool_call.name, &part.functions) else { continue };
             *result = match self.one(call, part, (tool_call, function), model, progress).await {
-                Ok(payment) => {
-                    progress.saw(&payment);
-                    functions::told(&payment, &self.page(&payment))
+                Ok(done) => {
+                    progress.saw(&done.payment);
+                    functions::told(&done, &self.page(&done.payment))
                 }
                 Err(Stop::Model(refusal)) => {
                     self.metrics.calls_refused.with_label_values(&[refusal.reason]).inc();
@@ -130,26 +134,40 @@ impl Carry {
         (tool_call, function): (&ToolCall, &PaymentFunction),
         model: Option<&str>,
         progress: &mut Progress,
-    ) -> Result<Payment, Stop> {
+    ) -> Result<Done, Stop> {
+        if function.operation.moves_money() && progress.moved_money {
+            return Err(CallRefusal::new("one_payment", "one question makes one payment or one refund at most; this one has had it").into());
+        }
         match function.operation {
             Operation::Pay => {
                 let proposal = interpret::proposal(tool_call, function)?;
-                if progress.ordered {
-                    return Err(CallRefusal::new("one_payment", "one question makes one payment at most; this one has its payment").into());
-                }
                 let grounded = ground(proposal, function, part)?;
                 let payment = self.pay(call, part, grounded, DecidedBy::Model, model).await.map_err(|refused| match refused {
                     PayRefusal::Call(refusal) => Stop::Model(refusal),
                     PayRefusal::Question(refusal) => Stop::Question(refusal),
                 })?;
-                progress.ordered = true;
-                Ok(payment)
+                progress.moved_money = true;
+                Ok(Done { payment, refund: None, closing: false })
             }
             Operation::Query => {
-                let named = interpret::queried(tool_call, function)?;
+                let named = interpret::named_payment(tool_call, function)?;
                 let found = self.found(call, part, named.as_deref(), progress).await.map_err(Stop::Question)?;
                 let payment = found.ok_or_else(|| CallRefusal::new("payment_unknown", "there is no such payment"))?;
-                self.fresh(payment).await.map_err(Stop::Question)
+                let payment = self.fresh(payment).await.map_err(Stop::Question)?;
+                let refund = self.execute.ledger.refunds_of(&payment.id).await.map_err(|e| Stop::Question(e.into()))?.pop();
+                Ok(Done { payment, refund, closing: false })
+            }
+            Operation::Refund => {
+                let proposal = interpret::refund_proposal(tool_call, function)?;
+                let payment = self.meant(call, part, proposal.payment.as_deref(), progress).await?;
+                let done = self.refund(call, part, (proposal, payment), model).await?;
+                progress.moved_money = true;
+                Ok(done)
+            }
+            Operation::Close => {
+                let named = interpret::named_payment(tool_call, function)?;
+                let payment = self.meant(call, part, named.as_deref(), progress).await?;
+                self.close(call, payment).await
             }
         }
     }
@@ -168,11 +186,27 @@ impl Carry {
         Ok(found.filter(|payment| payment.merchant == *merchant))
     }
 
+    /// The payment a refund or a closing means. An `out_trade_no` can be worked out by whoever guesses a cart's name, so that here it names
+    /// only the payment the conversation is about anyway; a payment's id cannot be guessed.
+    async fn meant(&self, call: &ChatCall, part: &PaymentPart, named: Option<&str>, progress: &Progress) -> Result<Payment, Stop> {
+        let vouched = part.context.refund.as_ref().and_then(|wish| wish.payment.as_ref()).map(PaymentId::as_str);
+        let (id, number) = match named {
+            Some(name) if !name.starts_with("pay_") => (vouched, Some(name)),
+            name => (name.or(vouched), None),
+        };
+        let found = self.found(call, part, id, progress).await.map_err(Stop::Question)?;
+        let found = found.filter(|payment| number.is_none_or(|number| number == payment.out_trade_no.as_str()));
+        found.ok_or_else(|| {
+            CallRefusal::new("payment_unknown", "there is no such payment; name it as pay_…, or ask the user which one is meant").into()
+        })
+    }
+
     /// The payment as the payment side has it now, where it may have moved without our knowing.
     async fn fresh(&self, payment: Payment) -> Result<Payment, Refusal> {
-        let Some(rail) = self.execute.rails.get(&payment.merchant).filter(|_| !payment.state.is_final() && !payment.state.is_paid()) else {
-            return Ok(payment);
-        };
+        let Some(rail) = self.execute.rails.get(&payment.merchant).filter(|_| !payment.state.is_final()) else { return Ok(payment) };
+        if payment.state == State::Refunding {
+            return self.with_fresh_refunds(rail, payment).await;
+        }
         match self.settle.asked(rail, &payment).await {
             Some(event @ (Event::Paid { .. } | Event::Closed)) => {
                 Ok(self.execute.ledger.apply(&payment.id, event, Cause::of("query")).await?.payment)
@@ -184,6 +218,17 @@ impl Carry {
     fn page(&self, payment: &Payment) -> String {
         format!("{}/pay/{}", self.public_url, payment.id)
     }
+}
+
+/// What a call came to.
+#[derive(Clone, Debug)]
+pub(super) struct Done {
+    /// The payment it was about, as it stands now.
+    pub(super) payment: Payment,
+    /// The refund it made, found, or asked about.
+    pub(super) refund: Option<Refund>,
+    /// The order was asked to be closed.
+    pub(super) closing: bool,
 }
 
 /// Why a payment was not made.

@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use super::decide::Approved;
 use super::settle::Settle;
+use crate::clock::Clock;
 use crate::connectors::{Connector, CreateOutcome, Invitation, OrderDraft, TradeType};
 use crate::ids::MerchantId;
 use crate::ledger::{Cause, Ledger, LedgerError, Opened};
 use crate::metrics::Metrics;
 use crate::payment::record::Payment;
+use crate::payment::refund::RefundDenied;
 use crate::payment::state::Event;
 use crate::refusal::{Kind, Refusal};
 use crate::tasks::Tasks;
 
 /// Waits before an order that never left is sent again, in milliseconds.
-const RESEND_MS: [u64; 3] = [200, 1_000, 5_000];
+pub(super) const RESEND_MS: [u64; 3] = [200, 1_000, 5_000];
 
 /// Where a merchant's orders are made and where its notices come in.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub struct Execute {
     pub rails: Rails,
     /// Matches what the payment side says against the ledger.
     pub settle: Settle,
+    /// The time of day.
+    pub clock: Clock,
     /// Where payments run.
     pub tasks: Tasks,
     /// Where exceptions are counted.
@@ -55,6 +59,9 @@ pub enum ExecuteError {
     /// It is recorded and may have been sent; the ledger could not keep what was learned. Reconciliation will.
     #[error("after the payment was recorded: {0}")]
     Recorded(#[from] LedgerError),
+    /// The ledger finds that this refund may not be: nothing was recorded, nothing has left.
+    #[error(transparent)]
+    Denied(RefundDenied),
     /// The merchant has no rail: nothing has left.
     #[error("merchant {0} has no payment rail")]
     NoRail(MerchantId),
@@ -77,6 +84,7 @@ impl From<ExecuteError> for Refusal {
                 );
                 Self::new(Kind::KeyReused, "idempotency_key_reused", message).param("payment.idempotency_key").after_order()
             }
+            ExecuteError::Denied(denied) => Self::new(Kind::BadRequest, denied.reason(), format!("Nothing was refunded: {denied}.")),
             ExecuteError::NoRail(merchant) => Self::internal(format!("merchant {merchant} has no payment rail")),
             ExecuteError::Recorded(_) | ExecuteError::Task(_) => Self::new(
                 Kind::LedgerUnavailable,
@@ -96,6 +104,8 @@ pub enum Earlier {
     None,
     /// The process that recorded it ended; the order may have arrived.
     InDoubt,
+    /// There were, long enough ago, and the payment side says that none arrived.
+    NotArrived,
 }
 
 /// What became of an approved payment.

@@ -45,8 +45,29 @@ pub fn proposal(call: &ToolCall, function: &PaymentFunction) -> Result<Proposal,
     })
 }
 
-/// Reads a call of a `query` function: which payment is asked about, if the model says.
-pub fn queried(call: &ToolCall, function: &PaymentFunction) -> Result<Option<String>, CallRefusal> {
+/// What a model proposes to give back. No payee: money goes to where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefundProposal {
+    /// The payment the model means.
+    pub payment: Option<String>,
+    /// The amount the model names, in fen: a claim, not yet anybody's word. Without one, all that is left.
+    pub amount_fen: Option<i64>,
+    /// Why, for the payer.
+    pub reason: Option<String>,
+}
+
+/// Reads a call of a `refund` function.
+pub fn refund_proposal(call: &ToolCall, function: &PaymentFunction) -> Result<RefundProposal, CallRefusal> {
+    let amount = argument(call, function.arguments.amount.as_deref())?;
+    Ok(RefundProposal {
+        payment: text_argument(call, function.arguments.payment.as_deref())?,
+        amount_fen: amount.map(|value| amount_fen(&value, function.amount_unit)).transpose()?,
+        reason: text_argument(call, function.arguments.reason.as_deref())?,
+    })
+}
+
+/// Reads a call of a `query` or `close` function: which payment is meant, if the model says.
+pub fn named_payment(call: &ToolCall, function: &PaymentFunction) -> Result<Option<String>, CallRefusal> {
     text_argument(call, function.arguments.payment.as_deref())
 }
 

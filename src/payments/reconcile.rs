@@ -22,11 +22,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEPS_PER_COUNT: u32 = 5;
 
 /// Most payments looked at in one sweep, and at the same time.
-const SWEEP_MAX: u32 = 500;
-const AT_ONCE: usize = 8;
+pub(super) const SWEEP_MAX: u32 = 500;
+pub(super) const AT_ONCE: usize = 8;
 
 /// An order the payment side has not got is sent again only this long after the last sending: it may still be on its way.
-const NOT_FOUND_AFTER_MS: i64 = 5_000;
+pub(super) const NOT_FOUND_AFTER_MS: i64 = 5_000;
 
 /// Whether the payment side has got an order that was sent before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,12 +61,18 @@ impl Reconcile {
             self.sweep(self.clock.now()).await;
             if n % SWEEPS_PER_COUNT == 0 {
                 self.count().await;
+                self.count_refunds().await;
             }
         }
     }
 
-    /// Looks at every payment that is due by `now`.
+    /// Looks at every payment and every refund that is due by `now`.
     pub async fn sweep(&self, now: UnixMs) {
+        self.sweep_payments(now).await;
+        self.sweep_refunds(now).await;
+    }
+
+    async fn sweep_payments(&self, now: UnixMs) {
         let due = match self.ledger.due(now, SWEEP_MAX).await {
             Ok(due) => due,
             Err(e) => return tracing::error!(error = %e, "open payments cannot be read"),

@@ -54,6 +54,9 @@ impl Verdict {
 impl Settle {
     /// Applies a verified notice to the payments of `merchant`. Durable when it returns.
     pub async fn notice(&self, merchant: &MerchantId, account: &WechatPayAccount, notice: &Notice) -> Result<Verdict, LedgerError> {
+        if let Some(refund) = notice.refund() {
+            return self.refund_notice(merchant, account, notice, refund).await;
+        }
         let Some(transaction) = notice.transaction() else {
             self.note("notice_ignored", merchant, None, notice.event_type()).await?;
             return Ok(Verdict::Ignored);
@@ -116,7 +119,13 @@ impl Settle {
     }
 
     /// Something a person must look at: counted for the alarm, written into the audit trail, logged.
-    async fn exception(&self, kind: &'static str, merchant: &MerchantId, payment: Option<&Payment>, detail: &str) -> Result<(), LedgerError> {
+    pub(super) async fn exception(
+        &self,
+        kind: &'static str,
+        merchant: &MerchantId,
+        payment: Option<&Payment>,
+        detail: &str,
+    ) -> Result<(), LedgerError> {
         self.metrics.exceptions.with_label_values(&[kind]).inc();
         tracing::error!(%merchant, payment = payment.map(|payment| payment.id.as_str()), kind, "{detail}");
         self.note("exception", merchant, payment, detail).await

@@ -116,6 +116,7 @@ pub(super) struct ArgumentsTable {
     pub(super) description: Option<Text>,
     pub(super) order_id: Option<Text>,
     pub(super) payment: Option<Text>,
+    pub(super) reason: Option<Text>,
 }
 
 #[derive(Deserialize)]

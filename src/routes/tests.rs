@@ -29,7 +29,7 @@ fn the_shipped_file_is_valid() {
     let routes = read(SHIPPED, Path::new("/etc/fengate"), &|_| None).expect("valid");
     assert_eq!(routes.ledger_url, "sqlite:/etc/fengate/fengate.db");
     assert_eq!(routes.merchants[0].merchant.inference_per_second.get(), 100);
-    assert!(routes.merchants[0].demo && routes.models[0].offer.len() == 2);
+    assert!(routes.merchants[0].demo && routes.models[0].offer.len() == 4);
     assert_eq!(routes.functions[0].arguments.amount.as_deref(), Some("/total_fee"));
 }
 
@@ -74,13 +74,19 @@ fn every_rule_names_its_line() {
             "no [[provider]] `nobody`",
         ),
         ("lanes = [{ provider = \"sandbox\", model = \"base\" }]", "lanes = [{ provider = \"sandbox\", model = \"base\", weight = 0 }]", "weight"),
-        ("offer = [\"create_payment\", \"query_payment\"]", "offer = [\"create_pament\"]", "no [[function]] `create_pament`"),
+        (
+            "offer = [\"create_payment\", \"query_payment\", \"refund_payment\", \"close_payment\"]",
+            "offer = [\"create_pament\"]",
+            "no [[function]] `create_pament`",
+        ),
         ("name = \"payment-guardian\"", "name = \"wechat-pay-base\"", "a second model"),
         ("name = \"create_payment\"             #", "name = \"create payment\"             #", "letters"),
         ("operation = \"pay\"", "operation = \"steal\"", "operation must be"),
         ("method = \"wechat_native\"", "method = \"cash\"", "method must be"),
         ("amount_unit = \"fen\"", "amount_unit = \"jiao\"", "amount_unit must be"),
         ("amount = \"/total_fee\"", "amount = \"total_fee\"", "JSON pointer"),
+        ("amount = \"/total_fee\"", "payment = \"/x\", amount = \"/total_fee\"", "a pay function has no payment"),
+        ("arguments = { payment = \"/payment\" }", "arguments = { amount = \"/x\" }", "a query function has no amount"),
         ("id = \"demo\"", "id = \"De mo\"", "small letters"),
         ("models = [\"*\"]", "models = [\"gpt\"]", "no [[model]] `gpt`"),
         ("inference_per_second = 100", "inference_per_second = 0", "1 or more"),

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ids::IdempotencyKey;
+use crate::ids::{IdempotencyKey, PaymentId};
 use crate::money::{Currency, Money};
-use crate::payment::context::{Item, Order, PaymentContext};
+use crate::payment::context::{Item, Order, PaymentContext, RefundWish};
 use crate::refusal::{Kind, Refusal};
 
 /// Longest `idempotency_key`, order id and description, in characters.
@@ -22,6 +22,8 @@ struct ContextFields<'a> {
     #[serde(default)]
     order: Option<OrderFields>,
     #[serde(default)]
+    refund: Option<RefundFields>,
+    #[serde(default)]
     verified_2fa: bool,
     /// Who pays: for trade types that need an openid. Accepted so that one integration serves them all; nothing of it reaches a model.
     #[serde(default, borrow, rename = "payer")]
@@ -29,6 +31,19 @@ struct ContextFields<'a> {
     /// Past orders, for "the same as Tuesday".
     #[serde(default, borrow, rename = "orders")]
     _orders: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a refund object")]
+struct RefundFields {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    payment: Option<String>,
+    #[serde(default)]
+    amount: Option<AmountFields>,
+    #[serde(default)]
+    reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +91,17 @@ pub fn read(json: &[u8]) -> Result<PaymentContext, Refusal> {
     Ok(PaymentContext {
         idempotency_key: key.map(IdempotencyKey::new),
         order: fields.order.map(order).transpose()?,
+        refund: fields.refund.map(refund).transpose()?,
         verified_2fa: fields.verified_2fa,
+    })
+}
+
+fn refund(fields: RefundFields) -> Result<RefundWish, Refusal> {
+    Ok(RefundWish {
+        id: fields.id.map(|id| short("payment.refund.id", id)).transpose()?.map(IdempotencyKey::new),
+        payment: fields.payment.map(|id| short("payment.refund.payment", id)).transpose()?.map(PaymentId::new),
+        amount: fields.amount.map(|fields| amount("payment.refund.amount", fields)).transpose()?,
+        reason: fields.reason.map(|text| short("payment.refund.reason", text)).transpose()?,
     })
 }
 
@@ -86,7 +111,7 @@ fn order(fields: OrderFields) -> Result<Order, Refusal> {
     }
     let items: Vec<Item> = fields.items.into_iter().map(item).collect::<Result<_, _>>()?;
     let amount = match fields.amount {
-        Some(fields) => Some(amount(fields)?),
+        Some(fields) => Some(amount("payment.order.amount", fields)?),
         None if items.is_empty() => None,
         None => Some(sum(&items)?),
     };
@@ -105,12 +130,12 @@ fn sum(items: &[Item]) -> Result<Money, Refusal> {
     total.and_then(|total| Money::fen(total).ok()).ok_or_else(|| bad("payment.order.items", "their sum is more than can be charged"))
 }
 
-fn amount(fields: AmountFields) -> Result<Money, Refusal> {
+fn amount(param: &str, fields: AmountFields) -> Result<Money, Refusal> {
     let code = fields.currency.as_deref().unwrap_or("CNY");
     if Currency::from_code(code).is_none() {
-        return Err(bad("payment.order.amount.currency", format!("`{code}` cannot be charged here; WeChat Pay orders are in CNY")));
+        return Err(bad(&format!("{param}.currency"), format!("`{code}` cannot be charged here; WeChat Pay orders are in CNY")));
     }
-    Money::fen(fields.total).map_err(|e| bad("payment.order.amount.total", e.to_string()))
+    Money::fen(fields.total).map_err(|e| bad(&format!("{param}.total"), e.to_string()))
 }
 
 fn item(fields: ItemFields) -> Result<Item, Refusal> {
@@ -149,12 +174,15 @@ mod tests {
     fn the_documented_object_is_read() {
         let json = br#"{"idempotency_key":"cart-77","verified_2fa":false,
             "order":{"id":"SO-1001","description":"blue sneakers","items":[{"description":"blue sneakers","quantity":1,"unit_amount":12900}],"amount":{"total":12900,"currency":"CNY"}},
+            "refund":{"id":"R-1","payment":"pay_0","amount":{"total":100},"reason":"too small"},
             "payer":{"id":"u-1","openid":"o1","default_method":"wechat_native","points":1200},
             "orders":[{"id":"SO-0990","placed":"2026-05-19","description":"spicy noodles","amount":{"total":2800,"currency":"CNY"},"state":"paid"}]}"#;
         let context = read(json).expect("reads");
         let order = context.order.expect("an order");
         assert_eq!(order.amount.map(Money::minor), Some(12_900));
         assert_eq!(order.title().as_deref(), Some("blue sneakers"));
+        let refund = context.refund.expect("a refund");
+        assert_eq!((refund.amount.map(Money::minor), refund.payment), (Some(100), Some(PaymentId::new("pay_0"))));
     }
 
     #[test]
@@ -183,6 +211,8 @@ mod tests {
             (r#"{"order":{"amount":{"total":99999999999999999999}}}"#, "payment"),
             (r#"{"order":{"amount":{"total":1,"total":2}}}"#, "duplicate"),
             (r#"{"order":{"amount":{"total":100,"currency":"USD"}}}"#, "currency"),
+            (r#"{"refund":{"amount":{"total":0}}}"#, "refund.amount.total"),
+            (r#"{"refund":{"to":"somebody else"}}"#, "to"),
             (r#"{"order":{"ammount":{"total":100}}}"#, "ammount"),
             (r#"{"order":{"items":[{"description":"x","quantity":0,"unit_amount":1}]}}"#, "quantity"),
             (r#"{"idempotency_key":""}"#, "idempotency_key"),

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::money::Money;
 use crate::payment::record::Payment;
+use crate::payment::refund::Refund;
 use crate::payment::state::State;
 
 /// What only the door knows about how a payment is shown.
@@ -31,7 +33,23 @@ struct Object<'a> {
     out_trade_no: &'a str,
     transaction_id: Option<&'a str>,
     success_time: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded: Option<Amount>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    refunds: Vec<RefundObject<'a>>,
     next_action: NextAction<'a>,
+}
+
+#[derive(Serialize)]
+struct RefundObject<'a> {
+    out_refund_no: &'a str,
+    created: i64,
+    state: &'static str,
+    amount: Amount,
+    reason: Option<&'a str>,
+    reasoning: Option<&'a str>,
+    refund_id: Option<&'a str>,
+    success_time: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +79,24 @@ pub fn page_url(payment: &Payment, public_url: &str) -> String {
     format!("{public_url}/pay/{}", payment.id)
 }
 
-fn object<'a>(payment: &'a Payment, shown: Shown<'_>) -> Object<'a> {
+fn refund(refund: &Refund) -> RefundObject<'_> {
+    RefundObject {
+        out_refund_no: refund.out_refund_no.as_str(),
+        created: refund.created.seconds(),
+        state: refund.state.name(),
+        amount: amount(refund.amount),
+        reason: refund.reason.as_deref(),
+        reasoning: refund.why.as_deref(),
+        refund_id: refund.refund_id.as_deref(),
+        success_time: refund.success_time.as_deref(),
+    }
+}
+
+fn amount(money: Money) -> Amount {
+    Amount { total: money.minor(), currency: money.currency().code() }
+}
+
+fn object<'a>(payment: &'a Payment, refunds: &'a [Refund], shown: Shown<'_>) -> Object<'a> {
     let scan = payment.state == State::AwaitingUser;
     Object {
         id: payment.id.as_str(),
@@ -74,13 +109,15 @@ fn object<'a>(payment: &'a Payment, shown: Shown<'_>) -> Object<'a> {
         model_version: payment.model_version.as_deref(),
         decided_by: payment.decided_by.name(),
         rules: [],
-        amount: Amount { total: payment.terms.amount.minor(), currency: payment.terms.amount.currency().code() },
+        amount: amount(payment.terms.amount),
         lines: [Line { kind: "item", description: &payment.terms.description, amount: payment.terms.amount.minor() }],
         method: payment.terms.method.name(),
         order_id: payment.order_id.as_deref(),
         out_trade_no: payment.out_trade_no.as_str(),
         transaction_id: payment.transaction_id.as_deref(),
         success_time: payment.success_time.as_deref(),
+        refunded: payment.refunded.map(amount),
+        refunds: refunds.iter().map(refund).collect(),
         next_action: NextAction {
             kind: if scan { "scan_qr" } else { "none" },
             code_url: payment.code_url.as_deref().filter(|_| scan),
@@ -89,12 +126,12 @@ fn object<'a>(payment: &'a Payment, shown: Shown<'_>) -> Object<'a> {
     }
 }
 
-/// One payment object, as JSON text.
-pub fn write(payment: &Payment, shown: Shown<'_>) -> serde_json::Result<String> {
-    serde_json::to_string(&object(payment, shown))
+/// One payment object with its refunds, as JSON text.
+pub fn write(payment: &Payment, refunds: &[Refund], shown: Shown<'_>) -> serde_json::Result<String> {
+    serde_json::to_string(&object(payment, refunds, shown))
 }
 
-/// A `payments` array, as JSON text.
+/// A `payments` array, as JSON text: what has been given back is told as a sum.
 pub fn write_list(payments: &[Payment], shown: Shown<'_>) -> serde_json::Result<String> {
-    serde_json::to_string(&payments.iter().map(|payment| object(payment, shown)).collect::<Vec<_>>())
+    serde_json::to_string(&payments.iter().map(|payment| object(payment, &[], shown)).collect::<Vec<_>>())
 }

@@ -50,7 +50,7 @@ base_url = "sandbox"
 [[model]]
 name = "wechat-pay-base"
 lanes = [{{ provider = "sandbox", model = "base" }}]
-offer = ["create_payment", "query_payment"]
+offer = ["create_payment", "query_payment", "refund_payment", "close_payment"]
 [[model]]
 name = "plain"
 lanes = [{{ provider = "sandbox", model = "base" }}]
@@ -61,6 +61,14 @@ arguments = {{ amount = "/total_fee", description = "/body", order_id = "/order_
 [[function]]
 name = "query_payment"
 operation = "query"
+arguments = {{ payment = "/payment" }}
+[[function]]
+name = "refund_payment"
+operation = "refund"
+arguments = {{ payment = "/payment", amount = "/amount", reason = "/reason" }}
+[[function]]
+name = "close_payment"
+operation = "close"
 arguments = {{ payment = "/payment" }}
 [[merchant]]
 id = "other"
@@ -141,6 +149,7 @@ impl Rig {
             ledger: ledger.clone(),
             rails: house.rails.clone(),
             settle: settle.clone(),
+            clock: clock.clone(),
             tasks: house.tasks.clone(),
             metrics: metrics.clone(),
         };
@@ -176,6 +185,18 @@ pub(crate) fn order(words: &str, total: i64) -> Value {
 /// A question of the user's alone.
 pub(crate) fn ask(words: &str) -> Value {
     json!({"model": "wechat-pay-base", "messages": [{"role": "user", "content": words}]})
+}
+
+/// A question after others: the messages in turn, the user's first.
+pub(crate) fn talk(messages: &[&str]) -> Value {
+    let role = |n: usize| if n.is_multiple_of(2) { "user" } else { "assistant" };
+    let messages: Vec<Value> = messages.iter().enumerate().map(|(n, text)| json!({"role": role(n), "content": text})).collect();
+    json!({"model": "wechat-pay-base", "messages": messages})
+}
+
+/// What an answer says.
+pub(crate) fn said(answer: &Answer) -> String {
+    answer.json()["choices"][0]["message"]["content"].as_str().unwrap_or_else(|| panic!("no text: {}", answer.text())).to_owned()
 }
 
 /// The same, streamed.

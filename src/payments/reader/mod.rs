@@ -92,7 +92,14 @@ fn continues(chars: &[char], at: usize) -> bool {
     let mut rest = before.iter().rev().skip_while(|c| c.is_whitespace());
     let last = rest.next().copied().unwrap_or('.');
     let separated = "，,．.。·'’:：".contains(last) && rest.next().copied().is_some_and(numeral_like);
-    near || numeral_like(last) || separated
+    near || numeral_like(last) || separated || after_another(before)
+}
+
+/// `10 or 20 yuan`, `10 to 20 yuan`: the number before has no unit of its own, and the amount is one of several.
+fn after_another(before: &[char]) -> bool {
+    let before: String = before.iter().collect();
+    let words = [" or ", " to ", " and "];
+    words.iter().any(|word| before.strip_suffix(word).is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_digit())))
 }
 
 /// Whether a number goes on where an amount should have ended (`5元3元` is two amounts; `5-8元` and `5元8分半` are none).
@@ -194,6 +201,7 @@ mod tests {
             "几块钱",
             "5千元",
             "10k yuan",
+            "from 10 to 20 yuan",
             "pay 10 or 20 yuan for tea",
             "two coffees at 15 yuan each",
             "付 2 杯咖啡，每杯 15 元",

@@ -103,8 +103,10 @@ fn function(table: &FunctionTable, faults: &mut Collector<'_>) -> Option<Payment
     let operation = match table.operation.get_ref().as_str() {
         "pay" => Some(Operation::Pay),
         "query" => Some(Operation::Query),
+        "refund" => Some(Operation::Refund),
+        "close" => Some(Operation::Close),
         _ => {
-            faults.at(table.operation.span(), "operation must be \"pay\" or \"query\"");
+            faults.at(table.operation.span(), "operation must be \"pay\", \"query\", \"refund\" or \"close\"");
             None
         }
     };
@@ -133,6 +135,10 @@ fn described(operation: Operation) -> &'static str {
     match operation {
         Operation::Pay => "Create a WeChat Pay order for what the user asked to pay, and get the page where they scan and pay.",
         Operation::Query => "Ask how a WeChat Pay payment stands.",
+        Operation::Refund => {
+            "Refund a paid WeChat Pay payment, in whole or in part, to where the money came from. Only when the user plainly asks for it."
+        }
+        Operation::Close => "Close a WeChat Pay order that has not been paid, so that nobody can pay it any more.",
     }
 }
 
@@ -149,9 +155,22 @@ fn arguments(table: &ArgumentsTable, operation: Operation, faults: &mut Collecto
         description: pointer(&table.description),
         order_id: pointer(&table.order_id),
         payment: pointer(&table.payment),
+        reason: pointer(&table.reason),
     };
-    if let (Operation::Pay, Some(text)) = (operation, &table.payment) {
-        faults.at(text.span(), "only a query names a payment");
+    for (argument, text) in meaningless(operation, table) {
+        faults.at(text.span(), format!("a {} function has no {argument}", operation.name()));
     }
     pointers
+}
+
+/// The arguments an operation has no use for, where they are given all the same: a mapping that says nothing is a mistake.
+fn meaningless(operation: Operation, table: &ArgumentsTable) -> Vec<(&'static str, &Text)> {
+    let given = [
+        ("amount", &table.amount, matches!(operation, Operation::Pay | Operation::Refund)),
+        ("description", &table.description, operation == Operation::Pay),
+        ("order_id", &table.order_id, operation == Operation::Pay),
+        ("payment", &table.payment, operation != Operation::Pay),
+        ("reason", &table.reason, operation == Operation::Refund),
+    ];
+    given.into_iter().filter(|(_, _, meant)| !meant).filter_map(|(argument, text, _)| Some((argument, text.as_ref()?))).collect()
 }

@@ -64,11 +64,18 @@ fn chosen(asked: &Asked, text: &str) -> Option<Saying> {
     let forced = asked.tool_choice["function"]["name"].as_str();
     let named = |word: &[&str]| asked.tools.iter().find(|tool| word.iter().any(|word| tool.name.to_lowercase().contains(word)));
     let query = named(&["query", "status", "get_payment", "check_payment"]);
-    let pay = asked.tools.iter().find(|tool| query.is_none_or(|query| query.name != tool.name) && is_pay(&tool.name));
+    let (refund, close) = (named(&["refund"]), named(&["close", "cancel"]));
+    let pay = asked.tools.iter().find(|tool| [query, refund, close].iter().flatten().all(|other| other.name != tool.name) && is_pay(&tool.name));
     if let Some(tool) = forced.and_then(|name| asked.tools.iter().find(|tool| tool.name == name)) {
         return Some(Saying::call(&tool.name, arguments(asked, tool, text)));
     }
     if let Some(tool) = query.filter(|_| words::asks_for_status(text)) {
+        return Some(Saying::call(&tool.name, arguments(asked, tool, &conversation(asked))));
+    }
+    if let Some(tool) = refund.filter(|_| words::asks_for_refund(text)) {
+        return Some(Saying::call(&tool.name, refund_arguments(asked, tool, text)));
+    }
+    if let Some(tool) = close.filter(|_| words::asks_to_cancel(text)) {
         return Some(Saying::call(&tool.name, arguments(asked, tool, &conversation(asked))));
     }
     if let Some(tool) = pay.filter(|_| words::asks_to_pay(text)) {
@@ -130,6 +137,25 @@ fn arguments(asked: &Asked, tool: &Tool, text: &str) -> Value {
     Value::Object(filled)
 }
 
+/// A refund's arguments: the payment the conversation names last, and an amount only if the user just named one.
+fn refund_arguments(asked: &Asked, tool: &Tool, text: &str) -> Value {
+    let mut filled = Map::new();
+    for (name, schema) in &tool.properties {
+        let lower = name.to_lowercase();
+        let value = if lower.contains("reason") {
+            words::reason_of(text).map(Value::String)
+        } else if lower.contains("payment") {
+            payment_in(&conversation(asked)).map(Value::String)
+        } else if ["fee", "amount", "total"].iter().any(|word| lower.contains(word)) {
+            words::amount_fen(text).map(|fen| amount(fen, schema))
+        } else {
+            None
+        };
+        filled.extend(value.map(|value| (name.clone(), value)));
+    }
+    Value::Object(filled)
+}
+
 /// An amount in the unit a property asks for: fen, unless it says yuan.
 fn amount(fen: i64, schema: &Value) -> Value {
     let says_yuan = schema["description"].as_str().is_some_and(|text| text.to_lowercase().contains("in yuan"));
@@ -157,20 +183,41 @@ fn about(result: &Value, zh: bool) -> String {
     let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();
     if result["status"] == "rejected" {
         let why = text("message");
+        if text("reason").starts_with("refund_") {
+            return if zh { format!("没有退款：{why}") } else { format!("Nothing was refunded: {why}") };
+        }
         return if zh { format!("没有付款：{why}") } else { format!("Nothing was paid: {why}") };
     }
     if result["payment"].is_string() {
         let (amount, page, what) = (text("amount"), text("page"), text("description"));
+        if result["refund"].is_object() {
+            return about_refund(&result["refund"], &what, zh);
+        }
         return match (result["state"].as_str(), zh) {
             (Some("paid"), true) => format!("已支付：{what}，{amount}。"),
             (Some("paid"), false) => format!("It is paid: {what}, {amount}."),
             (Some("awaiting_user"), true) => format!("“{what}”的订单已创建，金额 {amount}。请扫码支付：{page}"),
             (Some("awaiting_user"), false) => format!("Your order for {what} is ready, {amount}. Scan to pay: {page}"),
+            (Some("closed"), true) => format!("“{what}”的订单已关闭，没有付款。"),
+            (Some("closed"), false) => format!("The order for {what} is closed; nothing was paid."),
             (state, true) => format!("订单状态：{}。详情：{page}", state.unwrap_or("unknown")),
             (state, false) => format!("The order stands at {}: {page}", state.unwrap_or("unknown")),
         };
     }
     if zh { format!("结果是：{result}") } else { format!("Here is what I found: {result}") }
+}
+
+fn about_refund(refund: &Value, what: &str, zh: bool) -> String {
+    let (amount, state, message) = (&refund["amount"], refund["state"].as_str().unwrap_or_default(), refund["message"].as_str().unwrap_or_default());
+    let amount = amount.as_str().unwrap_or_default();
+    match (state, zh) {
+        ("refunded", true) => format!("“{what}”已退款 {amount}，原路退回。"),
+        ("refunded", false) => format!("{amount} for {what} was refunded to where it came from."),
+        ("processing", true) => format!("“{what}”的退款 {amount} 正在处理，将原路退回。"),
+        ("processing", false) => format!("The refund of {amount} for {what} is under way."),
+        (_, true) => format!("“{what}”的退款 {amount}：{message}"),
+        (_, false) => format!("The refund of {amount} for {what}: {message}."),
+    }
 }
 
 fn chat(text: &str) -> String {

@@ -13,6 +13,8 @@ fn tools() -> Value {
     json!([
         {"type": "function", "function": {"name": "create_payment", "parameters": {"type": "object", "properties": {"total_fee": {"type": "integer"}, "body": {"type": "string"}, "order_id": {"type": "string"}}}}},
         {"type": "function", "function": {"name": "query_payment", "parameters": {"type": "object", "properties": {"payment": {"type": "string"}}}}},
+        {"type": "function", "function": {"name": "refund_payment", "parameters": {"type": "object", "properties": {"payment": {"type": "string"}, "amount": {"type": "integer"}, "reason": {"type": "string"}}}}},
+        {"type": "function", "function": {"name": "close_payment", "parameters": {"type": "object", "properties": {"payment": {"type": "string"}}}}},
         {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object", "properties": {}}}},
     ])
 }
@@ -52,6 +54,25 @@ async fn doubt_talks_and_calls_nothing() {
     }
     assert_eq!(call(&ask("did it go through, pay_0123456789abcdef?").await).expect("a call").1["payment"], "pay_0123456789abcdef");
     assert_eq!(call(&ask("how is the weather").await).expect("a call").0, "get_weather");
+}
+
+#[tokio::test]
+async fn money_back_and_calling_off_become_calls() {
+    let id = "pay_0123456789abcdef";
+    for (text, arguments) in [
+        (format!("refund {id}"), json!({"payment": id})),
+        (format!("{id}退款"), json!({"payment": id})),
+        (format!("refund 10 yuan of {id} because they are too small."), json!({"payment": id, "amount": 1_000, "reason": "they are too small"})),
+        ("refund the sneakers".to_owned(), json!({})),
+    ] {
+        assert_eq!(call(&ask(&text).await), Some(("refund_payment".to_owned(), arguments)), "{text}");
+    }
+    for text in ["cancel the order", "取消订单"] {
+        assert_eq!(call(&ask(text).await), Some(("close_payment".to_owned(), json!({}))), "{text}");
+    }
+    for text in ["don't refund it", "不要退款", "what is your refund policy", "能退款吗", "don't cancel it"] {
+        assert!(call(&ask(text).await).is_none(), "{text}");
+    }
 }
 
 #[tokio::test]

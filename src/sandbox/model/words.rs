@@ -31,6 +31,56 @@ pub(super) fn asks_to_pay(text: &str) -> bool {
     PAY.iter().any(|word| text.contains(word)) && !NOT.iter().any(|word| text.contains(word))
 }
 
+/// Words that ask for money back.
+const REFUND: [&str; 4] = ["refund", "money back", "reimburse", "退"];
+
+/// Words that ask for an order to be called off.
+const CANCEL: [&str; 5] = ["cancel", "call off", "close the order", "取消", "关闭订单"];
+
+/// Words with which either is none.
+const NEITHER: [&str; 19] = [
+    "don't",
+    "do not",
+    "don’t",
+    "never",
+    "no refund",
+    "if ",
+    "unless",
+    "how ",
+    "what ",
+    "why ",
+    "policy",
+    "?",
+    "？",
+    "不要退",
+    "不退",
+    "别",
+    "如果",
+    "吗",
+    "多久",
+];
+
+/// Whether a text asks for money back.
+pub(super) fn asks_for_refund(text: &str) -> bool {
+    let text = text.to_lowercase();
+    REFUND.iter().any(|word| text.contains(word)) && !NEITHER.iter().any(|word| text.contains(word))
+}
+
+/// Whether a text asks for an order to be called off.
+pub(super) fn asks_to_cancel(text: &str) -> bool {
+    let text = text.to_lowercase();
+    CANCEL.iter().any(|word| text.contains(word)) && !NEITHER.iter().any(|word| text.contains(word))
+}
+
+/// Why, if a text says why.
+pub(super) fn reason_of(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    let starts = ["because ", "since ", "因为"];
+    let start = starts.iter().find_map(|word| Some(lower.find(word)? + word.len()))?;
+    let reason = text.get(start..)?.trim_end_matches(['.', '。', '!', '！']).trim();
+    Some(reason.chars().take(60).collect()).filter(|reason: &String| !reason.is_empty())
+}
+
 /// Whether a text asks how a payment stands.
 pub(super) fn asks_for_status(text: &str) -> bool {
     let text = text.to_lowercase();
