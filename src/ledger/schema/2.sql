@@ -43,6 +43,7 @@ DROP TABLE payment;
 ALTER TABLE payment_2 RENAME TO payment;
 
 CREATE INDEX payment_by_request ON payment (merchant, fingerprint, created_ms);
+CREATE INDEX payment_by_order ON payment (merchant, order_id, created_ms) WHERE order_id IS NOT NULL;
 CREATE INDEX payment_due ON payment (next_check_ms) WHERE next_check_ms IS NOT NULL;
 
 CREATE TRIGGER payment_terms_are_frozen BEFORE UPDATE OF id, merchant, key, fingerprint, out_trade_no, amount_minor, currency, description, order_body, created_ms ON payment
