@@ -1,5 +1,6 @@
 //! The assembly: the whole stack on one screen, and what it takes to start and end it.
 
+mod classic;
 mod start;
 
 use std::convert::Infallible;

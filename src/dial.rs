@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -43,15 +44,37 @@ impl DialError {
     }
 }
 
-/// The client; cheap to clone, clones share connections.
-#[derive(Clone, Debug)]
-pub struct Dial {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+/// The client, for requests with bodies of one kind; cheap to clone, clones share connections.
+pub struct Dial<B = Full<Bytes>> {
+    client: Client<HttpsConnector<HttpConnector>, B>,
+}
+
+impl<B> Clone for Dial<B> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone() }
+    }
+}
+
+impl<B> std::fmt::Debug for Dial<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dial")
+    }
 }
 
 impl Dial {
-    /// A client that waits `connect` for a connection. Trusts the web's certificate authorities as Mozilla lists them.
+    /// A client that waits `connect` for a connection and sends whole bodies.
     pub fn new(connect: Duration) -> Result<Self, DialError> {
+        Self::keeping(connect, IDLE)
+    }
+}
+
+impl<B> Dial<B>
+where
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    /// A client that waits `connect` for a connection and keeps one that nobody uses for `idle`, which should be shorter than the other
+    /// side does. Trusts the web's certificate authorities as Mozilla lists them.
+    pub fn keeping(connect: Duration, idle: Duration) -> Result<Self, DialError> {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(connect));
         tcp.set_nodelay(true);
@@ -65,7 +88,7 @@ impl Dial {
             .wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(idle)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
             .build(https);
         Ok(Self { client })
@@ -73,7 +96,7 @@ impl Dial {
 
     /// Sends a request and waits `first_byte` for the headers of its answer. A request is sent again only if the pooled connection it was
     /// given turned out closed before a byte of it was written.
-    pub async fn send(&self, request: Request<Full<Bytes>>, first_byte: Duration) -> Result<Response<Incoming>, DialError> {
+    pub async fn send(&self, request: Request<B>, first_byte: Duration) -> Result<Response<Incoming>, DialError> {
         match timeout(first_byte, self.client.request(request)).await {
             Err(_) => Err(DialError::Timeout(first_byte)),
             Ok(Ok(response)) => Ok(response),
@@ -83,7 +106,7 @@ impl Dial {
     }
 
     /// Sends a request and reads its whole answer within `within`, up to `bytes_max` bytes.
-    pub async fn send_whole(&self, request: Request<Full<Bytes>>, within: Duration, bytes_max: usize) -> Result<Response<Bytes>, DialError> {
+    pub async fn send_whole(&self, request: Request<B>, within: Duration, bytes_max: usize) -> Result<Response<Bytes>, DialError> {
         let exchange = async {
             let (head, body) = self.send(request, within).await?.into_parts();
             let read = Limited::new(body, bytes_max).collect().await.map_err(|e| match e.downcast_ref::<http_body_util::LengthLimitError>() {

@@ -8,6 +8,7 @@ mod house {
     mod callbacks;
     mod closing;
     mod failing;
+    mod forwarding;
     mod living;
     mod market;
     mod merchants;

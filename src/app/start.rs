@@ -9,6 +9,7 @@ use http::Uri;
 use http::header::HeaderValue;
 use tokio::net::TcpListener;
 
+use super::classic::classic;
 use super::{Means, chat, front, lane, model};
 use crate::clock::Clock;
 use crate::connectors::Connector;
@@ -35,7 +36,10 @@ use crate::steps::failover::Lane;
 use crate::tasks::Tasks;
 
 /// How long a connection to a payment rail may take.
-const RAIL_CONNECT: Duration = Duration::from_secs(3);
+pub(super) const RAIL_CONNECT: Duration = Duration::from_secs(3);
+
+/// How long an idle connection to WeChat Pay is kept: it ends them itself after 8 s.
+pub(super) const RAIL_IDLE: Duration = Duration::from_secs(7);
 
 /// Most connections on the admin listener.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -130,6 +134,7 @@ impl App {
             functions: routes.functions.clone(),
             ledger: ledger.clone(),
             settle: settle.clone(),
+            classic: classic(&routes, sandbox.as_ref().map(|(sandbox, address)| (sandbox.account(), *address)))?,
             rails,
             callback_audit: Limits::new(),
             public_url,
@@ -198,7 +203,7 @@ fn open_sandbox(routes: &Routes, clock: &Clock, tasks: &Tasks, listener: Option<
 }
 
 /// An address somebody on this machine can call: one that listens everywhere is called here.
-fn reachable(address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], address.port())) } else { address }
 }
 
@@ -209,7 +214,7 @@ pub fn connectors(
     clock: &Clock,
     metrics: &Metrics,
 ) -> Result<HashMap<MerchantId, Connector>, StartError> {
-    let dial = Dial::new(RAIL_CONNECT)?;
+    let dial = Dial::keeping(RAIL_CONNECT, RAIL_IDLE)?;
     let mut connectors = HashMap::new();
     for route in &routes.merchants {
         let Some(config) = config(routes, route, sandbox) else { continue };

@@ -2,6 +2,7 @@
 //! merchant at one rail; WeChat Pay v3 is the first.
 
 mod advice;
+pub mod family;
 mod notices;
 mod orders;
 mod refunds;

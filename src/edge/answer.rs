@@ -4,7 +4,7 @@ use std::any::Any;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
@@ -25,24 +25,22 @@ pub struct Told {
     pub detail: Option<Box<str>>,
     /// Who asked, once that is known.
     pub merchant: Option<crate::ids::MerchantId>,
+    /// The answer is somebody else's, passed on: nothing is added to it.
+    pub untouched: bool,
 }
 
 /// A refusal as an HTTP answer.
 pub fn refusal(refusal: &Refusal) -> Response<Body> {
     let mut response = json_response(status_of(refusal.kind), Bytes::from(error_json(refusal)));
     let headers = response.headers_mut();
-    if let Some(wait) = wait_of(refusal.kind) {
-        let ms = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1);
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
-        headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
-    }
+    headers.extend(wait_fields(refusal.kind));
     if refusal.order_may_exist {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     if refusal.kind == Kind::Unauthenticated {
         headers.insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    let told = Told { code: Some(refusal.code.to_string()), detail: refusal.detail.clone(), merchant: None };
+    let told = Told { code: Some(refusal.code.to_string()), detail: refusal.detail.clone(), ..Told::default() };
     response.extensions_mut().insert(told);
     response
 }
@@ -92,6 +90,13 @@ fn wait_of(kind: Kind) -> Option<std::time::Duration> {
         Kind::ProviderBusy { retry_after } => retry_after,
         _ => None,
     }
+}
+
+/// How long to wait, where a kind says it.
+pub(super) fn wait_fields(kind: Kind) -> HeaderMap {
+    let Some(wait) = wait_of(kind) else { return HeaderMap::new() };
+    let ms = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1);
+    HeaderMap::from_iter([(RETRY_AFTER_MS, HeaderValue::from(ms)), (RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)))])
 }
 
 /// OpenAI's error object.

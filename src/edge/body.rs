@@ -1,6 +1,5 @@
 //! Bodies: what is answered, and how a request's body is read: within its limit and its time, or not at all.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
+use super::carried::{Carried, CarryError};
 use crate::refusal::{Kind, Refusal};
 
 /// How long a request's body may take from its first to its last byte.
@@ -24,6 +24,8 @@ pub enum Body {
     Whole(Option<Bytes>),
     /// Pieces as they come.
     Pieces(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// Somebody else's answer, as it comes; it may break off.
+    Carried(Box<Carried>),
 }
 
 impl Body {
@@ -40,23 +42,29 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = CarryError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CarryError>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Pieces(pieces) => pieces.as_mut().poll_next(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Carried(carried) => Pin::new(carried.as_mut()).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Pieces(_) => false,
+            Self::Carried(carried) => carried.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Pieces(_) => SizeHint::default(),
+            Self::Carried(carried) => carried.size_hint(),
         }
     }
 }

@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 
 use super::body::Body;
-use super::{Arrival, SharedHouse, answer, callback, chat, guard, models, pay_events, pay_page, payments};
+use super::{Arrival, SharedHouse, answer, callback, chat, classic, guard, models, pay_events, pay_page, payments};
 use crate::refusal::{Kind, Refusal};
 
 /// Where a path leads.
@@ -18,10 +18,14 @@ enum Door<'p> {
     WechatPayCallback(&'p str),
     PayPage(&'p str),
     PayEvents(&'p str),
+    Classic,
     Nowhere,
 }
 
 fn door(path: &str) -> Door<'_> {
+    if path.starts_with(classic::ROOT) {
+        return Door::Classic;
+    }
     let mut segments = path.strip_prefix('/').unwrap_or_default().split('/');
     let mut next = || segments.next().unwrap_or_default();
     let found = match (next(), next()) {
@@ -49,20 +53,23 @@ pub fn name_of(path: &str) -> &'static str {
         Door::WechatPayCallback(_) => "callbacks",
         Door::PayPage(_) => "pay",
         Door::PayEvents(_) => "pay_events",
+        Door::Classic => "classic",
         Door::Nowhere => "nowhere",
     }
 }
 
 /// Lets a request in and answers it.
 pub async fn enter(house: SharedHouse, request: Request<Incoming>) -> Response<Body> {
+    // Each dialect has its own errors.
+    let refuse = if door(request.uri().path()) == Door::Classic { classic::refused } else { answer::refusal };
     if let Err(refusal) = guard::check(&request) {
-        return answer::refusal(&refusal);
+        return refuse(&refusal);
     }
     if house.tasks.is_stopping() {
-        return answer::refusal(&Refusal::new(Kind::Draining, "draining", "This fengate is shutting down and starts nothing new; ask again."));
+        return refuse(&Refusal::new(Kind::Draining, "draining", "This fengate is shutting down and starts nothing new; ask again."));
     }
     let (mut parts, body) = request.into_parts();
-    let Some(arrival) = parts.extensions.remove::<Arrival>() else { return answer::refusal(&Refusal::internal("a request nobody observed")) };
+    let Some(arrival) = parts.extensions.remove::<Arrival>() else { return refuse(&Refusal::internal("a request nobody observed")) };
     let answered = match (door(parts.uri.path()), &parts.method) {
         (Door::Chat, &Method::POST) => chat::open(&house, &arrival, &parts, body).await,
         (Door::Models, &Method::GET) => models::list(&house, &arrival, &parts),
@@ -71,6 +78,7 @@ pub async fn enter(house: SharedHouse, request: Request<Incoming>) -> Response<B
         (Door::WechatPayCallback(merchant), &Method::POST) => return callback::wechatpay(&house, &parts, body, merchant).await,
         (Door::PayPage(id), &Method::GET) => return pay_page::show(&house, &parts, id).await,
         (Door::PayEvents(id), &Method::GET) => pay_events::follow(&house, &parts, id).await,
+        (Door::Classic, _) => return classic::enter(&house, &arrival, parts, body).await,
         (Door::Chat | Door::WechatPayCallback(_), _) => return answer::method_not_allowed("POST"),
         (Door::Nowhere, _) => Err(nowhere(&parts)),
         (_, _) => return answer::method_not_allowed("GET"),
@@ -100,6 +108,8 @@ mod tests {
             ("/v1/models/org/name", Door::Model("org/name")),
             ("/v1/payments/pay_1", Door::Payment("pay_1")),
             ("/callbacks/wechatpay/demo", Door::WechatPayCallback("demo")),
+            ("/v3/pay/transactions/native", Door::Classic),
+            ("/v3/anything/at//all", Door::Classic),
             ("/pay/pay_1", Door::PayPage("pay_1")),
             ("/pay/pay_1/events", Door::PayEvents("pay_1")),
         ] {
@@ -112,6 +122,8 @@ mod tests {
             "/v1/chat/completions/",
             "/v1/chat/completions/x",
             "/V1/chat/completions",
+            "/v3",
+            "/v33/pay",
             "//v1/chat/completions",
             "/v1/%63hat/completions",
             "/pay/x/y",

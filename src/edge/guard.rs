@@ -23,8 +23,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     if count(AUTHORIZATION) > 1 {
         return bad("bad_authorization", "Send one Authorization header.");
     }
+    // A classic body passes as it is, in whatever form.
+    let is_classic = request.uri().path().starts_with(super::classic::ROOT);
     let encodings = request.headers().get_all(CONTENT_ENCODING);
-    if encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if !is_classic && encodings.iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::new(Kind::UnsupportedMedia, "unsupported_encoding", "Send the body without Content-Encoding."));
     }
     Ok(())

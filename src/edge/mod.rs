@@ -6,8 +6,10 @@ pub mod answer;
 pub mod auth;
 pub mod body;
 pub mod callback;
+mod carried;
 pub mod chat;
 mod chat_part;
+pub mod classic;
 mod conn_io;
 pub mod doors;
 mod gather;
@@ -52,6 +54,8 @@ pub struct House {
     pub rails: Rails,
     /// Bounds how many bad callbacks are written into the audit trail.
     pub callback_audit: crate::limits::Limits,
+    /// Where classic requests go.
+    pub classic: classic::Classic,
     /// Where clients reach this fengate, without a slash at the end.
     pub public_url: String,
     /// The largest body of a chat request, in bytes.

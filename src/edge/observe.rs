@@ -80,11 +80,11 @@ where
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;
-            if let Ok(id) = HeaderValue::from_str(line.request_id.as_str()) {
-                response.headers_mut().insert(REQUEST_ID, id);
-            }
             line.status = Some(response.status().as_u16());
             line.told = response.extensions_mut().remove::<Told>().unwrap_or_default();
+            if let (Ok(id), false) = (HeaderValue::from_str(line.request_id.as_str()), line.told.untouched) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
             Ok(response.map(|body| Watched { body, line }))
         })
     }

@@ -29,6 +29,8 @@ pub struct Routes {
     pub ledger_url: String,
     /// `[sandbox]`; `None` in production.
     pub sandbox: Option<SandboxTable>,
+    /// `[classic] upstream`: where requests signed by a merchant number of no `[[merchant]]` go.
+    pub classic: ClassicUpstream,
     /// `[[provider]]`
     pub providers: Vec<Provider>,
     /// `[[model]]`
@@ -78,6 +80,15 @@ pub enum SandboxPlatform {
     Certificates,
     /// The WeChat Pay public key.
     PublicKey,
+}
+
+/// Where classic requests go whose merchant number is in no `[[merchant]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassicUpstream {
+    /// The built-in sandbox.
+    Sandbox,
+    /// This address.
+    Url(Uri),
 }
 
 /// `[[provider]]`: somebody who runs models.

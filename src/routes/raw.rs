@@ -12,6 +12,7 @@ pub(super) struct File {
     pub(super) server: ServerTable,
     pub(super) ledger: Option<LedgerTable>,
     pub(super) sandbox: Option<SandboxTable>,
+    pub(super) classic: Option<ClassicTable>,
     pub(super) providers: Vec<ProviderTable>,
     pub(super) models: Vec<ModelTable>,
     pub(super) functions: Vec<FunctionTable>,
@@ -56,6 +57,12 @@ pub(super) struct SandboxTable {
     pub(super) dir: Option<String>,
     pub(super) callback_time_divisor: Option<Spanned<u32>>,
     pub(super) platform: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClassicTable {
+    pub(super) upstream: Option<Text>,
 }
 
 #[derive(Deserialize)]

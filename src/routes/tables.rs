@@ -27,12 +27,15 @@ pub(super) fn read(text: &str, faults: &mut Collector<'_>) -> Option<File> {
                 file.has_sandbox = true;
                 file.sandbox = one(value, faults);
             }
+            "classic" => file.classic = one(value, faults),
             "provider" => (file.provider_ids, file.providers) = many(value, "id", faults),
             "model" => (file.model_names, file.models) = many(value, "name", faults),
             "function" => (file.function_names, file.functions) = many(value, "name", faults),
             "merchant" => (file.merchant_ids, file.merchants) = many(value, "id", faults),
-            other => faults
-                .at(span, format!("there is no table `{other}`; known are server, ledger, limits, sandbox, provider, model, function, merchant")),
+            other => faults.at(
+                span,
+                format!("there is no table `{other}`; known are server, ledger, limits, sandbox, classic, provider, model, function, merchant"),
+            ),
         }
     }
     Some(file)

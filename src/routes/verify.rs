@@ -4,10 +4,10 @@ mod merchants;
 mod models;
 mod server;
 
-use super::Routes;
 use super::faults::Collector;
 use super::raw::{File, Text};
 use super::secret::Source;
+use super::{ClassicUpstream, Routes};
 
 /// The routes; `None`, or a value not to be used, if there were faults.
 pub(super) fn verify(file: File, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<Routes> {
@@ -24,11 +24,25 @@ pub(super) fn verify(file: File, source: &Source<'_>, faults: &mut Collector<'_>
     let server = server::server(&file, faults);
     let ledger_url = server::ledger(file.ledger.as_ref(), source, faults);
     let sandbox = file.sandbox.as_ref().map(|table| server::sandbox(table, source, faults));
+    let classic = classic(&file, faults);
     let providers = models::providers(&file, source, faults);
     let models = models::models(&file, faults);
     let functions = models::functions(&file, faults);
     let merchants = merchants::merchants(&file, source, faults);
-    Some(Routes { server: server?, ledger_url, sandbox: sandbox.flatten(), providers, models, functions, merchants })
+    Some(Routes { server: server?, ledger_url, sandbox: sandbox.flatten(), classic: classic?, providers, models, functions, merchants })
+}
+
+/// `[classic]`: the sandbox where there is one, else WeChat Pay.
+fn classic(file: &File, faults: &mut Collector<'_>) -> Option<ClassicUpstream> {
+    let Some(text) = file.classic.as_ref().and_then(|table| table.upstream.as_ref()) else {
+        let vendor = merchants::WECHATPAY_URL.parse().ok().map(ClassicUpstream::Url);
+        return if file.has_sandbox { Some(ClassicUpstream::Sandbox) } else { vendor };
+    };
+    let uri = models::url(text, true, faults)?;
+    if uri.path() != "/" {
+        faults.at(text.span(), "upstream is a scheme and a host: signatures cover the whole path, so nothing can stand before it");
+    }
+    Some(ClassicUpstream::Url(uri))
 }
 
 fn unique<'f>(names: impl Iterator<Item = &'f Text>, what: &str, faults: &mut Collector<'_>) {

@@ -18,7 +18,7 @@ use crate::merchant::{Merchant, ModelGrant, WechatPayAccount};
 const INFERENCE_PER_SECOND: u32 = 100;
 
 /// WeChat Pay's own address.
-const WECHATPAY_URL: &str = "https://api.mch.weixin.qq.com";
+pub(super) const WECHATPAY_URL: &str = "https://api.mch.weixin.qq.com";
 
 /// `[[merchant]]`
 pub(super) fn merchants(file: &File, source: &Source<'_>, faults: &mut Collector<'_>) -> Vec<MerchantRoute> {

@@ -1,0 +1,62 @@
+//! What fengate itself refuses on the classic path, in WeChat Pay's shape: `{"code", "message"}`, with the codes its SDKs' users act on.
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::json;
+
+use super::super::answer::{self, Told};
+use super::super::body::Body;
+use crate::refusal::{Kind, Refusal};
+
+/// A refusal as WeChat Pay would word it.
+pub(in crate::edge) fn refused(refusal: &Refusal) -> Response<Body> {
+    let body = json!({"code": code_of(refusal.kind), "message": refusal.message}).to_string();
+    let mut response = answer::json_response(answer::status_of(refusal.kind), Bytes::from(body));
+    response.headers_mut().extend(answer::wait_fields(refusal.kind));
+    let told = Told { code: Some(refusal.code.to_string()), detail: refusal.detail.clone(), ..Told::default() };
+    response.extensions_mut().insert(told);
+    response
+}
+
+/// WeChat Pay's code for each kind (reference: the general error table). `SYSTEM_ERROR` is what its users answer with the same request and
+/// the same number, which is right whenever an outcome is not known.
+fn code_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Unauthenticated => "SIGN_ERROR",
+        Kind::NotFound => "RESOURCE_NOT_EXISTS",
+        Kind::BadRequest | Kind::MethodNotAllowed | Kind::RequestTimeout | Kind::TooLarge | Kind::UnsupportedMedia | Kind::KeyReused => {
+            "INVALID_REQUEST"
+        }
+        Kind::ProviderRejected { .. } => "PARAM_ERROR",
+        Kind::RateLimited { .. } | Kind::ProviderBusy { .. } => "FREQUENCY_LIMITED",
+        Kind::Draining | Kind::NoLane | Kind::LedgerUnavailable => "SERVICE_UNAVAILABLE",
+        Kind::ProviderDenied | Kind::ProviderFailed | Kind::ProviderUnreachable | Kind::ProviderTimeout | Kind::ProviderInvalid | Kind::Internal => {
+            "SYSTEM_ERROR"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn refusals_have_wechat_pays_shape_and_no_detail() {
+        for (kind, status, code) in [
+            (Kind::Unauthenticated, StatusCode::UNAUTHORIZED, "SIGN_ERROR"),
+            (Kind::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, "INVALID_REQUEST"),
+            (Kind::RateLimited { retry_after: std::time::Duration::from_millis(1_500) }, StatusCode::TOO_MANY_REQUESTS, "FREQUENCY_LIMITED"),
+            (Kind::ProviderTimeout, StatusCode::GATEWAY_TIMEOUT, "SYSTEM_ERROR"),
+            (Kind::Draining, StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+        ] {
+            let response = refused(&Refusal::new(kind, "x", "sorry").detail("/var/secret"));
+            assert_eq!(response.status(), status);
+            let Body::Whole(Some(body)) = response.into_body() else { panic!("a whole body") };
+            assert_eq!(body, format!(r#"{{"code":"{code}","message":"sorry"}}"#));
+        }
+        let limited = refused(&Refusal::new(Kind::RateLimited { retry_after: std::time::Duration::from_millis(1_500) }, "x", "y"));
+        assert_eq!(limited.headers()["retry-after"], "2");
+    }
+}
