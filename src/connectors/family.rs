@@ -44,6 +44,28 @@ pub enum Family {
 }
 
 impl Family {
+    /// Every family.
+    pub const ALL: [Self; 18] = [
+        Self::Native,
+        Self::Jsapi,
+        Self::App,
+        Self::H5,
+        Self::CodePay,
+        Self::Query,
+        Self::Close,
+        Self::Combine,
+        Self::Refund,
+        Self::RefundQuery,
+        Self::Bill,
+        Self::Certificates,
+        Self::ProfitSharing,
+        Self::Transfer,
+        Self::PayScore,
+        Self::Papay,
+        Self::Upload,
+        Self::Other,
+    ];
+
     /// The word in metrics.
     pub fn name(self) -> &'static str {
         match self {

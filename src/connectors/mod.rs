@@ -5,6 +5,7 @@ mod advice;
 pub mod family;
 mod notices;
 mod orders;
+pub mod pace;
 mod refunds;
 pub mod wechatpay;
 
