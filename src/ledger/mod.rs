@@ -3,6 +3,7 @@
 
 mod audit;
 mod error;
+mod outbox;
 mod payments;
 mod refunds;
 mod row;
@@ -90,6 +91,24 @@ impl Ledger {
     pub async fn open_payment(&self, new: NewPayment, body: OrderBody) -> Result<Opened, LedgerError> {
         let now = self.shared.clock.now();
         let opened = self.change(move |connection| payments::open(connection, new, body, now)).await?;
+        if let Opened::New(payment) = &opened {
+            self.report(payment);
+        }
+        Ok(opened)
+    }
+
+    /// The same for an order whose merchant wants to be told at `notify_url` when it is paid.
+    pub async fn open_payment_telling(&self, new: NewPayment, body: OrderBody, notify_url: String) -> Result<Opened, LedgerError> {
+        let now = self.shared.clock.now();
+        let opened = self
+            .change(move |connection| {
+                let opened = payments::open(connection, new, body, now)?;
+                if let Opened::New(payment) = &opened {
+                    outbox::remember(connection, &payment.id, &notify_url)?;
+                }
+                Ok(opened)
+            })
+            .await?;
         if let Opened::New(payment) = &opened {
             self.report(payment);
         }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use super::OrderBody;
 use super::audit::{self, Cause, Move};
 use super::error::LedgerError;
+use super::outbox;
 use super::row::{COLUMNS, read};
 use crate::clock::UnixMs;
 use crate::ids::{Fingerprint, IdempotencyKey, MerchantId, OutTradeNo, PaymentId};
@@ -44,7 +45,10 @@ pub(super) fn open(connection: &Connection, new: NewPayment, body: OrderBody, no
         return Ok(Opened::Existing(payment));
     }
     let key = key_of(&new, now);
-    let out_trade_no = OutTradeNo::derive(&new.merchant, &key);
+    let out_trade_no = match &new.identity {
+        Identity::Numbered(number) => number.clone(),
+        Identity::Named(_) | Identity::Keyed(_) | Identity::Derived => OutTradeNo::derive(&new.merchant, &key),
+    };
     let id = PaymentId::random();
     let next_check = check_after_ms(State::Created, 0).map(|ms| now.plus_ms(ms).0);
     let order_body = body(&out_trade_no, now);
@@ -90,6 +94,7 @@ pub(super) fn open(connection: &Connection, new: NewPayment, body: OrderBody, no
 fn existing(connection: &Connection, new: &NewPayment, now: UnixMs) -> Result<Option<Payment>, LedgerError> {
     match (&new.identity, &new.order_id) {
         (Identity::Named(name) | Identity::Keyed(name), _) => by_name(connection, &new.merchant, name),
+        (Identity::Numbered(number), _) => by_number(connection, &new.merchant, number),
         (Identity::Derived, order_id) => match (by_request(connection, &new.merchant, &new.fingerprint, now)?, order_id) {
             (None, Some(order_id)) => live_by_order(connection, &new.merchant, order_id),
             (found, _) => Ok(found),
@@ -106,10 +111,11 @@ fn live_by_order(connection: &Connection, merchant: &MerchantId, order_id: &str)
     )
 }
 
-/// The key of a new payment. Named and derived ones cannot meet: their first letters differ.
+/// The key of a new payment. Named, numbered and derived ones cannot meet: their first letters differ.
 fn key_of(new: &NewPayment, now: UnixMs) -> IdempotencyKey {
     match &new.identity {
         Identity::Named(name) | Identity::Keyed(name) => named(name),
+        Identity::Numbered(number) => IdempotencyKey::new(format!("o:{number}")),
         Identity::Derived => IdempotencyKey::new(format!("d:{}:{}", new.fingerprint, now.0)),
     }
 }
@@ -128,6 +134,9 @@ pub(super) fn apply(connection: &Connection, id: &PaymentId, event: &Event, caus
     };
     if let Some(to) = to {
         update(connection, &payment, to, event, now)?;
+    }
+    if matches!((step, event), (Step::To(_), Event::Paid { .. })) {
+        outbox::lay(connection, &payment, "TRANSACTION.SUCCESS", cause, now)?;
     }
     let entry = Move {
         kind,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::LedgerError;
 
 /// One script per version; a script never changes once released.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] = [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Locks the ledger for this process; the lock falls when the file is dropped or the process dies.
 pub(super) fn lock(path: &Path) -> Result<File, LedgerError> {

@@ -16,6 +16,8 @@ pub enum Identity {
     /// Nobody named it: the same request of the same merchant within [`Identity::WINDOW_MS`] is the same payment, and so is any request for
     /// the same order of the merchant's while that order is paid or may still be.
     Derived,
+    /// The caller wrote the order itself, under this number of its own: the number is the payment.
+    Numbered(OutTradeNo),
 }
 
 impl Identity {

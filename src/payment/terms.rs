@@ -2,27 +2,35 @@
 
 use crate::money::Money;
 
-/// How the payer pays. Further trade types arrive with their connectors.
+/// How the payer pays. Payment functions make native orders; the others come from merchants who write their orders themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// WeChat Pay Native: the payer scans a QR code.
     WechatNative,
+    /// WeChat Pay JSAPI: inside WeChat, mini-programs included.
+    WechatJsapi,
+    /// WeChat Pay APP: from another app.
+    WechatApp,
+    /// WeChat Pay H5: from a browser outside WeChat.
+    WechatH5,
 }
 
 impl Method {
+    const ALL: [Self; 4] = [Self::WechatNative, Self::WechatJsapi, Self::WechatApp, Self::WechatH5];
+
     /// The name in `routes.toml`, in payment objects and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::WechatNative => "wechat_native",
+            Self::WechatJsapi => "wechat_jsapi",
+            Self::WechatApp => "wechat_app",
+            Self::WechatH5 => "wechat_h5",
         }
     }
 
     /// Reads a name; `None` if there is no such method.
     pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "wechat_native" => Some(Self::WechatNative),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -65,6 +73,8 @@ pub enum DecidedBy {
     Model,
     /// The trusted context alone, without a model (the spike rule).
     Rules,
+    /// The merchant itself: an order it wrote, which fengate only signed.
+    Classic,
 }
 
 impl DecidedBy {
@@ -73,6 +83,7 @@ impl DecidedBy {
         match self {
             Self::Model => "model",
             Self::Rules => "rules",
+            Self::Classic => "classic",
         }
     }
 
@@ -81,6 +92,7 @@ impl DecidedBy {
         match name {
             "model" => Some(Self::Model),
             "rules" => Some(Self::Rules),
+            "classic" => Some(Self::Classic),
             _ => None,
         }
     }

@@ -180,6 +180,7 @@ impl Carry {
             (Some(number), _) => ledger.payment_by_out_trade_no(merchant, &OutTradeNo::new(number)).await?,
             (None, _) if !progress.payments.is_empty() => progress.payments.last().cloned(),
             (None, Identity::Named(name) | Identity::Keyed(name)) => ledger.payment_by_name(merchant, name).await?,
+            (None, Identity::Numbered(number)) => ledger.payment_by_out_trade_no(merchant, number).await?,
             (None, Identity::Derived) => ledger.payment_by_request(merchant, &part.fingerprint).await?,
         };
         // A payment of another merchant is no payment at all.

@@ -112,7 +112,7 @@ fn function(table: &FunctionTable, faults: &mut Collector<'_>) -> Option<Payment
     };
     let method = match &table.method {
         None => Some(Method::WechatNative),
-        Some(word) => Method::from_name(word.get_ref()).or_else(|| {
+        Some(word) => Method::from_name(word.get_ref()).filter(|method| *method == Method::WechatNative).or_else(|| {
             faults.at(word.span(), "method must be \"wechat_native\"");
             None
         }),
