@@ -77,6 +77,7 @@ metrics! {
     v3_requests: IntCounterVec("fengate_v3_requests_total", "Requests of the classic path, by merchant (other: a merchant number of no [[merchant]]), whose signature they carry (client, gateway), family of operations and status class.", ["merchant", "signed_by", "family", "status"]);
     v3_seconds: HistogramVec("fengate_v3_request_duration_seconds", "From a classic request's headers to those of its answer.", ["merchant", "family"]; LATENCY_SECONDS);
     callbacks: IntCounterVec("fengate_callbacks_total", "Callbacks of payment rails, by verdict: settled, known, ignored, probe, bad_signature, stale, malformed, mismatch, contradiction, unknown_order, unavailable.", ["verdict"]);
+    passed_notices: IntCounterVec("fengate_passed_notices_total", "Notices passed on to merchants, by how a delivery ended: taken, refused, unreachable, given_up (after a day; a person must look).", ["outcome"]);
     exceptions: IntCounterVec("fengate_payment_exceptions_total", "Words of a payment rail that contradict the ledger: a person must look. Alarm on any.", ["kind"]);
     ledger_commit_seconds: HistogramVec("fengate_ledger_commit_duration_seconds", "From asking the ledger for a change to knowing it durable.", ["kind"]; LATENCY_SECONDS);
     ledger_group: Histogram("fengate_ledger_group_size", "Changes made durable by one commit."; [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]);

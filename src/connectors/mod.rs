@@ -3,6 +3,7 @@
 
 mod advice;
 pub mod family;
+pub mod herald;
 mod notices;
 mod orders;
 pub mod pace;
@@ -27,7 +28,7 @@ use crate::merchant::WechatPayAccount;
 use crate::metrics::Metrics;
 use wechatpay::call::{Call, Forwarded};
 use wechatpay::paysign::{Client, ClientParameters};
-use wechatpay::{Config, ConfigError, WechatPay};
+use wechatpay::{Config, ConfigError, SealedText, WechatPay};
 
 /// Speaks to a payment rail for one merchant; cheap to clone.
 #[derive(Clone)]
@@ -107,6 +108,11 @@ impl Connector {
     /// the wire.
     pub async fn forward(&self, method: http::Method, target: &str, body: bytes::Bytes) -> Forwarded {
         self.rail.forward(method, target, body).await
+    }
+
+    /// Seals what only this merchant may read; `None` only if the system's random numbers fail.
+    pub fn seal(&self, plain: &[u8], associated_data: &str) -> Option<SealedText> {
+        self.rail.seal(plain, associated_data)
     }
 
     /// Verifies and unseals a notice. `body` is the raw body: the signature covers its bytes.

@@ -2,6 +2,7 @@
 //! first) → [`settle`]; beside them [`functions`] (what models may call), [`reader`] (the second reader of money), [`classic`] (without a
 //! model), [`turns`] and [`streamed`] (ask, pay, ask again), [`refunds`] (the way back) and [`reconcile`] (ask until it is known).
 
+pub mod announce;
 pub mod carry;
 pub mod classic;
 mod close;

@@ -18,6 +18,15 @@ pub(super) struct Sealed {
     ciphertext: String,
 }
 
+/// A text sealed for one merchant: AEAD_AES_256_GCM, its tag at the end.
+#[derive(Clone, Debug)]
+pub struct SealedText {
+    /// Twelve characters, never used twice.
+    pub nonce: String,
+    /// Base64.
+    pub ciphertext: String,
+}
+
 impl Apiv3Key {
     /// `None` if the key has not 32 characters.
     pub(super) fn new(key: &str) -> Option<Self> {
@@ -34,6 +43,18 @@ impl Apiv3Key {
         let aad = Aad::from(sealed.associated_data.as_deref().unwrap_or_default());
         let opened = self.0.open_in_place(nonce, aad, &mut text).map_err(|_| "it does not open with this merchant's APIv3 key".to_owned())?;
         Ok(opened.to_vec())
+    }
+
+    /// Seals as the platform does; `None` only if the system's random numbers fail.
+    pub(super) fn seal(&self, plain: &[u8], associated_data: &str) -> Option<SealedText> {
+        // Nine bytes of chance are twelve characters.
+        let mut chance = [0u8; 9];
+        aws_lc_rs::rand::fill(&mut chance).ok()?;
+        let nonce = STANDARD.encode(chance);
+        let mut text = plain.to_vec();
+        let unique = Nonce::try_assume_unique_for_key(nonce.as_bytes()).ok()?;
+        self.0.seal_in_place_append_tag(unique, Aad::from(associated_data), &mut text).ok()?;
+        Some(SealedText { nonce, ciphertext: STANDARD.encode(text) })
     }
 }
 
@@ -57,6 +78,15 @@ mod tests {
         let key = Apiv3Key::new(&text_of(vector, "key_utf8")).expect("a key");
         let opened = key.unseal(&sealed(&text_of(vector, "nonce_utf8"), &text_of(vector, "aad_utf8"), &text_of(vector, "ciphertext")));
         assert_eq!(opened, Ok(bytes_of(vector, "plaintext_utf8")));
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_its_own_data_only() {
+        let key = Apiv3Key::new(KEY).expect("a key");
+        let SealedText { nonce, ciphertext } = key.seal("支付".as_bytes(), "transaction").expect("sealed");
+        assert_eq!(key.unseal(&sealed(&nonce, "transaction", &ciphertext)).as_deref(), Ok("支付".as_bytes()));
+        assert!(key.unseal(&sealed(&nonce, "refund", &ciphertext)).is_err());
+        assert_ne!(key.seal(b"", "").expect("sealed").nonce, nonce);
     }
 
     #[test]

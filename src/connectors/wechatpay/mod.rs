@@ -33,6 +33,7 @@ use sign::Signer;
 use verify::VerifyError;
 
 pub use config::{Config, ConfigError, Platform, SubMerchant};
+pub use crypt::SealedText;
 
 const CERTIFICATES: Operation = Operation::new("certificates", Nature::Read);
 
@@ -116,6 +117,10 @@ impl WechatPay {
                 false
             }
         }
+    }
+
+    pub(super) fn seal(&self, plain: &[u8], associated_data: &str) -> Option<SealedText> {
+        self.apiv3_key.seal(plain, associated_data)
     }
 
     pub(super) async fn verified_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notice, NoticeError> {
