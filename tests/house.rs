@@ -22,6 +22,7 @@ mod house {
     mod spikes;
     mod stall;
     mod storm;
+    mod streams;
     mod upstream;
     mod visitor;
 }

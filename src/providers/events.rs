@@ -20,7 +20,7 @@ where
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: std::fmt::Display + Send,
 {
-    let reading = Reading { body, framer: Framer::default(), closely, idle, deadline, finish_seen: false };
+    let reading = Reading { body, framer: Framer::default(), closely, idle, deadline, chunk_seen: false, finish_seen: false };
     Box::pin(futures_util::stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;
         match reading.next().await {
@@ -42,6 +42,8 @@ struct Reading<B> {
     closely: bool,
     idle: Duration,
     deadline: Instant,
+    /// Something of an answer has come.
+    chunk_seen: bool,
     /// A choice has come to its end: a provider that leaves out `[DONE]` after that has still finished.
     finish_seen: bool,
 }
@@ -82,8 +84,24 @@ where
 
     fn event(&mut self, frame: Bytes) -> Result<ChatEvent, Refusal> {
         let event = read_event(frame, self.closely)?;
-        self.finish_seen |= matches!(&event, ChatEvent::Chunk(chunk) if chunk.finish.is_some());
+        match &event {
+            ChatEvent::Chunk(chunk) => {
+                self.chunk_seen = true;
+                self.finish_seen |= chunk.finish.is_some();
+            }
+            ChatEvent::Done => self.may_end()?,
+            _ => {}
+        }
         Ok(event)
+    }
+
+    /// An end is believed only after a finish reason: without one nobody knows how much of the answer is missing.
+    fn may_end(&self) -> Result<(), Refusal> {
+        match (self.chunk_seen, self.finish_seen) {
+            (_, true) => Ok(()),
+            (true, false) => Err(errors::broken("the stream ended without a finish reason")),
+            (false, false) => Err(errors::invalid("a stream without an answer")),
+        }
     }
 
     /// The body has ended: with a last event that lacks its empty line, after a finish reason, or in the middle.
@@ -136,6 +154,16 @@ mod tests {
     async fn done_may_be_missing_only_after_a_finish_reason() {
         assert!(matches!(events_of(&chunk("\"stop\"")).await.last(), Some(Ok(ChatEvent::Done))));
         assert!(matches!(events_of(&chunk("null")).await.last(), Some(Err(Kind::ProviderUnreachable))));
+    }
+
+    #[tokio::test]
+    async fn an_end_without_a_finish_reason_is_an_error() {
+        assert!(matches!(events_of("data: [DONE]\n\n").await[..], [Err(Kind::ProviderInvalid)]));
+        assert!(matches!(events_of(": hello\n\ndata: [DONE]\n\n").await.last(), Some(Err(Kind::ProviderInvalid))));
+        for finish in ["null", "\"\""] {
+            let events = events_of(&format!("{}data: [DONE]\n\n", chunk(finish))).await;
+            assert!(matches!(events[..], [Ok(ChatEvent::Chunk(_)), Err(Kind::ProviderUnreachable)]), "{events:?}");
+        }
     }
 
     #[tokio::test]

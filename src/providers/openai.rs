@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -65,15 +67,12 @@ async fn attempt(endpoint: std::sync::Arc<Endpoint>, dial: Dial, call: ChatCall)
     if response.status() != StatusCode::OK {
         return Err(refused(response, deadline).await);
     }
-    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if call.request.stream && !is_json {
+    if call.request.stream {
         let (head, body) = response.into_parts();
+        must_be_events(&head.headers)?;
         let closely = call.payment.is_some();
         let events = events::read(body, closely, endpoint.timeouts.idle, deadline);
         return Ok(ChatReply::Stream(StreamReply { headers: end_to_end(head.headers), events }));
-    }
-    if call.request.stream {
-        return Err(errors::invalid("a whole answer where a stream was asked for"));
     }
     let started = Instant::now();
     let whole = whole(response, deadline).await;
@@ -103,6 +102,18 @@ fn request_for(endpoint: &Endpoint, call: &ChatCall, body: Bytes) -> Result<Requ
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
     Ok(request)
+}
+
+/// Refuses an answer that is no event stream in the clear: an error page, a whole answer or compressed bytes would otherwise pass for events that
+/// nobody understands.
+fn must_be_events(headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("text/event-stream") {
+        return Err(errors::invalid("an answer that is no event stream where one was asked for"));
+    }
+    let encoded = headers.get_all(CONTENT_ENCODING).iter().any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded { Err(errors::invalid("an encoded stream where none was accepted")) } else { Ok(()) }
 }
 
 /// Reads a whole body within `ANSWER_BYTES_MAX` and the deadline.

@@ -7,13 +7,16 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use crate::chat::call::ChatCall;
-use crate::chat::reply::{ChatReply, StreamReply};
+use crate::chat::reply::{ChatEvent, ChatReply, StreamReply};
 use crate::metrics::Metrics;
 use crate::pipeline::{Next, Reply};
 use crate::refusal::{Kind, Refusal};
 
 /// Most lanes asked for one question.
 const ATTEMPTS_MAX: usize = 4;
+
+/// Most events held before the first chunk; a provider that sends more before it answers has the client to itself.
+const HELD_EVENTS_MAX: usize = 64;
 
 /// One way to a model.
 #[derive(Clone)]
@@ -55,7 +58,7 @@ impl Failover {
         let mut last: Option<Refusal> = None;
         let mut lanes = self.order(turn).take(ATTEMPTS_MAX).peekable();
         while let Some(lane) = lanes.next() {
-            match first_event(lane.stack.ask(call.clone()).await, &call).await {
+            match first_chunk(lane.stack.ask(call.clone()).await, &call).await {
                 Err(refusal) if refusal.try_elsewhere() && Instant::now() < call.deadline => {
                     if lanes.peek().is_some() {
                         self.metrics.failovers.with_label_values(&[&self.model, &lane.provider]).inc();
@@ -92,19 +95,29 @@ fn pick(lanes: &[Lane], turn: u64) -> usize {
         .unwrap_or(0)
 }
 
-/// Waits for a stream's first event: until then another lane may still take over without the client noticing.
-async fn first_event(reply: Reply, call: &ChatCall) -> Reply {
+/// Waits for a stream's first chunk: until then another lane may still take over without the client noticing. What comes before it (comments
+/// that keep a connection open) is held, so far as that is little.
+async fn first_chunk(reply: Reply, call: &ChatCall) -> Reply {
     let mut stream = match reply? {
         ChatReply::Stream(stream) => stream,
         whole @ ChatReply::Whole(_) => return Ok(whole),
     };
-    let started = Instant::now();
-    let first = stream.events.next().await;
-    call.stopwatch.waited(started.elapsed());
-    let Some(first) = first else {
-        return Err(Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider sent an empty stream."));
-    };
-    let events = futures_util::stream::iter([Ok(first?)]).chain(stream.events);
+    let mut held = Vec::new();
+    while held.len() < HELD_EVENTS_MAX {
+        let started = Instant::now();
+        let event = stream.events.next().await;
+        call.stopwatch.waited(started.elapsed());
+        let Some(event) = event else {
+            return Err(Refusal::new(Kind::ProviderInvalid, "upstream_invalid", "The model provider sent an empty stream."));
+        };
+        let event = event?;
+        let waits = matches!(event, ChatEvent::Opaque(_) | ChatEvent::Usage(_));
+        held.push(Ok(event));
+        if !waits {
+            break;
+        }
+    }
+    let events = futures_util::stream::iter(held).chain(stream.events);
     Ok(ChatReply::Stream(StreamReply { headers: stream.headers, events: Box::pin(events) }))
 }
 

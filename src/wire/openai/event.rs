@@ -103,7 +103,9 @@ fn read_data(json: &str, closely: bool) -> Result<Read, Refusal> {
     }
     let mut chunk = Chunk { usage, ..Chunk::default() };
     for choice in &choices {
-        chunk.finish = chunk.finish.or_else(|| choice.finish_reason.as_deref().map(str::to_owned));
+        // Some providers write an empty reason on every chunk.
+        let finish = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
+        chunk.finish = chunk.finish.or_else(|| finish.map(str::to_owned));
         if closely && let Some(delta) = choice.delta {
             read_delta(&mut chunk, delta)?;
         }
