@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::refusal::{Kind, Refusal};
 
 /// Why the ledger did not do what it was asked.
@@ -28,8 +30,8 @@ pub enum LedgerError {
         /// The newest version known here.
         known: i64,
     },
-    /// More changes wait than the queue holds.
-    #[error("the ledger cannot keep up: too many changes wait")]
+    /// More changes wait than the queue holds, or another program (a copy, a shell) holds SQLite's lock. Nothing was written; later it may be.
+    #[error("the ledger is busy: too many changes wait, or another program holds the lock of its file")]
     Busy,
     /// A statement or a commit failed.
     #[error("the ledger failed: {0}")]
@@ -47,7 +49,10 @@ pub enum LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Storage(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Storage(error.to_string()),
+        }
     }
 }
 

@@ -73,7 +73,7 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// Opens the ledger at `url` (`sqlite:PATH`), making it if it is not there. Fails if another process has it.
     pub fn open(url: &str, clock: Clock, metrics: Metrics) -> Result<Self, LedgerError> {
-        let path = PathBuf::from(url.strip_prefix("sqlite:").unwrap_or(url));
+        let path = schema::settle(&PathBuf::from(url.strip_prefix("sqlite:").unwrap_or(url)))?;
         let lock = schema::lock(&path)?;
         let connection = schema::open_writer(&path)?;
         let failed = Arc::new(AtomicBool::new(false));
@@ -202,12 +202,12 @@ impl Ledger {
         self.shared.changes.subscribe()
     }
 
-    /// Whether the ledger can be read, and would be written.
+    /// Whether the ledger can be read, its payments included, and would be written.
     pub async fn ping(&self) -> Result<(), LedgerError> {
         if self.shared.failed.load(Ordering::SeqCst) {
             return Err(LedgerError::Failed);
         }
-        self.ask(|connection| Ok(connection.query_row("SELECT 1", [], |_| Ok(()))?)).await
+        self.ask(|connection| Ok(connection.query_row("SELECT count(*) FROM (SELECT 1 FROM payment LIMIT 1)", [], |_| Ok(()))?)).await
     }
 
     /// Commits what waits and closes the file for writing.
@@ -248,7 +248,8 @@ impl Ledger {
             Box::new(move |connection| {
                 let outcome = connection.and_then(|connection| writer::in_savepoint(connection, change));
                 Box::new(move |committed: Result<(), LedgerError>| {
-                    let _ = tell.send(committed.and(outcome));
+                    // A change's own fault says more than the fate of the commit it was in.
+                    let _ = tell.send(outcome.and_then(|value| committed.map(|()| value)));
                 })
             }),
             Instant::now(),

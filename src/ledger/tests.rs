@@ -247,3 +247,111 @@ async fn usage_is_kept_by_the_time_the_ledger_closes() {
     assert_eq!(kept.len(), 1);
     assert_eq!((kept[0].outcome, kept[0].usage.map(|usage| usage.prompt_tokens)), (Outcome::Cut, Some(3)));
 }
+
+#[tokio::test]
+async fn another_programs_lock_is_waited_out_and_then_forgotten() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    let other = Connection::open(dir.path().join("ledger.db")).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    let refused = ledger.checked(&id).await;
+    assert!(matches!(refused, Err(LedgerError::Busy)), "{refused:?}");
+    other.execute_batch("ROLLBACK").expect("unlocks");
+    ledger.checked(&id).await.expect("the ledger goes on");
+    assert!(ledger.ping().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_what_was_asked_and_nothing_after() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    let pages = |limit: &'static str| {
+        // The limit is the connection's own, so the writer has to set it.
+        ledger.change(move |connection| Ok(connection.query_row(limit, [], |_| Ok(()))?))
+    };
+    pages("PRAGMA max_page_count = 1").await.expect("set");
+    let note = || AuditNote { kind: "test", merchant: None, payment: Some(id.clone()), detail: "x".repeat(100_000) };
+    // Together in one commit, so that one comes after the one at which SQLite undoes the transaction.
+    let full = futures_util::future::join_all((0..8).map(|_| ledger.audit(note()))).await;
+    assert!(full.iter().all(|outcome| matches!(outcome, Err(LedgerError::Storage(_)))), "{full:?}");
+    assert_eq!(ledger.audit_trail(&id).await.expect("reads").len(), 1, "what was refused was not written");
+    assert!(ledger.ping().await.is_ok());
+    pages("PRAGMA max_page_count = 100000").await.expect("set");
+    ledger.audit(note()).await.expect("the ledger goes on");
+    assert_eq!(ledger.audit_trail(&id).await.expect("reads").len(), 2);
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_undid_takes_nothing_more() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    // The first change keeps the writer busy until the others wait together.
+    let (begun, has_begun) = oneshot::channel();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let first = ledger.change(move |_| Ok(begun.send(()).is_ok() && wait.recv().is_ok()));
+    let others = async {
+        has_begun.await.expect("begun");
+        let undo = ledger.change(|connection| {
+            connection.execute_batch("ROLLBACK")?;
+            Err::<(), _>(LedgerError::Storage("full".to_owned()))
+        });
+        let note = ledger.audit(AuditNote { kind: "test", merchant: None, payment: Some(id.clone()), detail: String::new() });
+        let release = async { go.send(()).is_ok() };
+        tokio::join!(biased; undo, note, release)
+    };
+    let (first, (undone, after, _)) = tokio::join!(first, others);
+    assert!(first.expect("committed") && undone.is_err());
+    assert!(after.is_err(), "the change after it is not written outside the transaction");
+    assert_eq!(ledger.audit_trail(&id).await.expect("reads").len(), 1);
+    assert!(ledger.ping().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_link_to_the_ledger_is_the_ledger() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let link = dir.path().join("link.db");
+    std::os::unix::fs::symlink("ledger.db", &link).expect("a link");
+    let at = |path: &Path| Ledger::open(&format!("sqlite:{}", path.display()), clock(), Metrics::new().expect("metrics"));
+    let through_link = at(&link).expect("made through the link");
+    assert!(matches!(at(&dir.path().join("ledger.db")), Err(LedgerError::InUse(_))));
+    through_link.close().await.expect("closes");
+    let _straight = at(&dir.path().join("ledger.db")).expect("opens");
+    assert!(matches!(at(&link), Err(LedgerError::InUse(_))));
+}
+
+#[tokio::test]
+async fn the_ledgers_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    record(&ledger, Identity::Derived, "a").await;
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db.lock"] {
+        let mode = std::fs::metadata(dir.path().join(name)).expect(name).permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_whose_payments_are_gone_is_not_ready() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let other = Connection::open(dir.path().join("ledger.db")).expect("opens");
+    other.execute_batch("DROP TABLE payment").expect("dropped");
+    assert!(ledger.ping().await.is_err());
+}
+
+#[tokio::test]
+async fn a_commit_of_uncertain_end_is_the_last() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(dir.path(), &clock());
+    let id = payment(record(&ledger, Identity::Derived, "a").await).id;
+    // A deferred foreign key fails at COMMIT itself: no fault that is known to be harmless.
+    let sql = "CREATE TABLE debt (id INTEGER PRIMARY KEY, of INTEGER REFERENCES debt DEFERRABLE INITIALLY DEFERRED); INSERT INTO debt VALUES (1, 7)";
+    let failed = ledger.change(move |connection| Ok(connection.execute_batch(sql)?)).await;
+    assert!(matches!(failed, Err(LedgerError::Storage(_))), "{failed:?}");
+    assert!(matches!(ledger.checked(&id).await, Err(LedgerError::Failed)));
+    assert!(ledger.ping().await.is_err());
+}

@@ -1,12 +1,13 @@
 //! The writer: one thread owns the writing connection. Changes that wait together are made durable by one commit (group commit): each
-//! stands in a savepoint of its own, so that one that fails takes no other with it; nobody hears of a change before the disk has it.
+//! stands in a savepoint of its own, so that one that fails takes no other with it; nobody hears of a change before the disk has it. A commit
+//! that may or may not have reached the disk is the last one: a restart reads what is true. Whatever fails before is certain, and passes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
 use super::error::LedgerError;
@@ -79,7 +80,7 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) work: Receiver<Work>,
     pub(super) tray: Arc<Tray>,
-    /// Set after a failed commit, for good.
+    /// Set after a commit of uncertain end, for good.
     pub(super) failed: Arc<AtomicBool>,
     pub(super) metrics: Metrics,
 }
@@ -163,10 +164,6 @@ impl Writer {
             self.metrics.usage_dropped.with_label_values(&["commit"]).inc_by(usage.len() as u64);
             tracing::error!(error = %e, records = usage.len(), "usage records could not be committed");
         }
-        if matches!(outcome, Err(LedgerError::Storage(_))) {
-            // What the disk holds after a failed commit is anybody's guess: no money moves on a guess.
-            self.failed.store(true, Ordering::SeqCst);
-        }
         self.metrics.ledger_group.observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         for asked in asked {
             self.metrics.ledger_commit_seconds.with_label_values(&["change"]).observe(seconds(asked.elapsed()));
@@ -183,19 +180,42 @@ impl Writer {
         if let Err(e) = self.connection.execute_batch("BEGIN IMMEDIATE") {
             return refused(group, e.into());
         }
-        let finishes = group.changes.into_iter().map(|(change, _)| change(Ok(&self.connection))).collect();
+        let finishes = group.changes.into_iter().map(|(change, _)| change(self.open_transaction())).collect();
         for (record, at) in usage {
+            if self.connection.is_autocommit() {
+                break;
+            }
             if let Err(e) = insert(&self.connection, record, *at) {
                 self.metrics.usage_dropped.with_label_values(&["storage"]).inc();
                 tracing::error!(error = %e, "a usage record could not be written");
             }
         }
-        let outcome = self.connection.execute_batch("COMMIT").map_err(LedgerError::from);
-        if outcome.is_err() && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
+        let outcome = self.open_transaction().map(|_| ()).and_then(|()| self.end_transaction());
         (finishes, outcome)
     }
+
+    /// The connection while its transaction stands. SQLite undoes a whole transaction by itself when the disk is full: what came after would
+    /// otherwise be written outside of any.
+    fn open_transaction(&self) -> Result<&Connection, LedgerError> {
+        if self.connection.is_autocommit() { Err(LedgerError::Storage("the transaction was undone".to_owned())) } else { Ok(&self.connection) }
+    }
+
+    fn end_transaction(&self) -> Result<(), LedgerError> {
+        let Err(e) = self.connection.execute_batch("COMMIT") else { return Ok(()) };
+        let undone = self.connection.is_autocommit() || self.connection.execute_batch("ROLLBACK").is_ok();
+        if !undone || !is_certain(&e) {
+            // What the disk holds now is anybody's guess: no money moves on a guess.
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        Err(e.into())
+    }
+}
+
+/// Whether a commit that failed like this has surely written nothing that counts. Busy: it did not begin. Full: the frame that makes a
+/// transaction count is the last one written, and it did not fit; the next commit overwrites those before it
+/// (<https://sqlite.org/walformat.html>). Anything else, a failed fsync above all, leaves it open.
+fn is_certain(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull))
 }
 
 /// Nothing of the group is run; everybody is told why.
@@ -213,7 +233,10 @@ pub(super) fn in_savepoint<T>(connection: &Connection, change: impl FnOnce(&Conn
             Ok(value)
         }
         Err(e) => {
-            connection.execute_batch("ROLLBACK TO one; RELEASE one")?;
+            if connection.execute_batch("ROLLBACK TO one; RELEASE one").is_err() && !connection.is_autocommit() {
+                // Half a change must not be committed with the others: then none is.
+                connection.execute_batch("ROLLBACK")?;
+            }
             Err(e)
         }
     }
