@@ -1,5 +1,6 @@
 //! Failover: chooses a lane by weight and goes on to the others while nothing has reached the client. It asks models only: payments are
-//! made above it and never fail over.
+//! made above it and never fail over. Each turn of a question chooses anew: after a payment was made another lane may take the next turn, which only
+//! tells of it; the order's own facts travel along as the result of the call.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -56,14 +57,17 @@ impl Failover {
 
     async fn ask(&self, call: ChatCall, turn: u64) -> Reply {
         let mut last: Option<Refusal> = None;
-        let mut lanes = self.order(turn).take(ATTEMPTS_MAX).peekable();
+        let (mut lanes, mut asked) = (self.order(turn).peekable(), 0);
         while let Some(lane) = lanes.next() {
             match first_chunk(lane.stack.ask(call.clone()).await, &call).await {
                 Err(refusal) if refusal.try_elsewhere() && Instant::now() < call.deadline => {
-                    if lanes.peek().is_some() {
-                        self.metrics.failovers.with_label_values(&[&self.model, &lane.provider]).inc();
-                    }
+                    // Where a breaker is open nobody was asked.
+                    asked += usize::from(refusal.kind != Kind::NoLane);
                     last = Some(worse(last, refusal));
+                    if asked >= ATTEMPTS_MAX || lanes.peek().is_none() {
+                        break;
+                    }
+                    self.metrics.failovers.with_label_values(&[&self.model, &lane.provider]).inc();
                 }
                 decided => return decided,
             }

@@ -8,6 +8,11 @@ use super::visitor::{events, told};
 
 const REPLY: &str = r#"{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"from the second"},"finish_reason":"stop"}]}"#;
 
+fn streamed_answer(text: &str) -> Vec<Act> {
+    let chunk = json!({"id": "y", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]});
+    vec![stream_head(), piece(&format!("data: {chunk}\n\n")), piece("data: [DONE]\n\n"), stream_end()]
+}
+
 fn plain() -> serde_json::Value {
     json!({"model": "theirs", "messages": [{"role": "user", "content": "hi"}]})
 }
@@ -15,24 +20,78 @@ fn plain() -> serde_json::Value {
 #[tokio::test]
 async fn another_lane_serves_whatever_the_first_one_does() {
     let html = vec![Act::Send("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_owned())];
-    for script in [
+    for (script, streams) in [
         status_answer(500, "{}"),
         status_answer(503, ""),
         status_answer(429, "{}"),
         status_answer(401, "{}"),
         status_answer(404, "{}"),
         status_answer(200, "{\"choices\":[]}"),
-        html,
         vec![Act::Cut],
-    ] {
-        let first = Upstream::start(move |_| script.clone()).await;
-        let second = Upstream::start(|_| json_answer(REPLY)).await;
-        let rig = Rig::with(&Upstream::routes(&[first.address, second.address], "")).await;
-        let answer = rig.chat(&plain()).await;
-        assert_eq!((answer.status.as_u16(), answer.text().contains("from the second")), (200, true), "{}", answer.text());
-        assert_eq!(rig.metric("fengate_failovers_total{model=\"theirs\",provider=\"p0\"}").await, 1.0);
-        assert_eq!(rig.metric("fengate_attempts_total{model=\"theirs\",outcome=\"failed\",provider=\"p0\"}").await, 1.0);
-        assert_eq!(rig.metric("fengate_attempts_total{model=\"theirs\",outcome=\"complete\",provider=\"p1\"}").await, 1.0);
+    ]
+    .into_iter()
+    .map(|script| (script, vec![false, true]))
+    .chain([(html, vec![false])])
+    {
+        for stream in streams {
+            let script = script.clone();
+            let first = Upstream::start(move |_| script.clone()).await;
+            let second = Upstream::start(move |_| if stream { streamed_answer("from the second") } else { json_answer(REPLY) }).await;
+            let rig = Rig::with(&Upstream::routes(&[first.address, second.address], "")).await;
+            let answer = rig.chat(&if stream { streamed(plain()) } else { plain() }).await;
+            assert_eq!((answer.status.as_u16(), answer.text().contains("from the second")), (200, true), "streamed: {stream}: {}", answer.text());
+            assert_eq!(answer.text().ends_with("data: [DONE]\n\n"), stream);
+            assert_eq!(rig.metric("fengate_failovers_total{model=\"theirs\",provider=\"p0\"}").await, 1.0);
+            // Of a stream that broke off before its first event the record says that it was cut.
+            let failed =
+                async |outcome| rig.metric(&format!("fengate_attempts_total{{model=\"theirs\",outcome=\"{outcome}\",provider=\"p0\"}}")).await;
+            assert_eq!(failed("failed").await + failed("cut").await, 1.0);
+            assert_eq!(rig.metric("fengate_attempts_total{model=\"theirs\",outcome=\"complete\",provider=\"p1\"}").await, 1.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn lanes_that_are_left_alone_count_as_no_attempt() {
+    let mut lanes = Vec::new();
+    for _ in 0..4 {
+        lanes.push(Upstream::start(|_| status_answer(500, "{}")).await.address);
+    }
+    lanes.push(Upstream::start(|_| json_answer(REPLY)).await.address);
+    let rig = Rig::with(&Upstream::routes(&lanes, "")).await;
+    for _ in 0..5 {
+        assert_eq!(rig.chat(&plain()).await.status, 502, "four attempts are the most");
+    }
+    assert_eq!(rig.metric("fengate_breaker_open{model=\"theirs\",provider=\"p3\"}").await, 1.0);
+    let answer = rig.chat(&plain()).await;
+    assert_eq!(answer.status, 200, "the fifth lane is asked at once: {}", answer.text());
+}
+
+#[tokio::test]
+async fn after_a_payment_another_lane_may_take_the_next_turn_and_no_other_payment_is_made() {
+    const CALL: &str = r#"{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"create_payment","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}"#;
+    let call = || {
+        let chunk = CALL.replace("\"message\"", "\"delta\"").replace("\"id\":\"c1\"", "\"index\":0,\"id\":\"c1\"");
+        vec![stream_head(), piece(&format!("data: {chunk}\n\n")), piece("data: [DONE]\n\n"), stream_end()]
+    };
+    for stream in [false, true] {
+        let first = Upstream::start(move |n| match n {
+            0 if stream => call(),
+            0 => json_answer(CALL),
+            _ => status_answer(500, "{}"),
+        })
+        .await;
+        let second = Upstream::start(move |_| if stream { streamed_answer("from the second") } else { json_answer(REPLY) }).await;
+        let rig = Rig::with(&Upstream::routes(&[first.address, second.address], "offer = [\"create_payment\"]")).await;
+        let mut body = order("pay for the blue sneakers", 12_900);
+        (body["model"], body["stream"]) = ("theirs".into(), stream.into());
+        let answer = rig.chat(&body).await;
+        assert_eq!((answer.status.as_u16(), answer.text().contains("from the second")), (200, true), "streamed: {stream}: {}", answer.text());
+        assert_eq!((first.requests().len(), second.requests().len()), (2, 1), "one turn was asked of the second lane");
+        assert!(second.requests()[0].contains("awaiting_user"), "which was told of the order: {}", second.requests()[0]);
+        let orders = rig.orders().await;
+        assert_eq!((orders.len(), orders[0]["creates"].as_i64()), (1, Some(1)), "{orders:?}");
+        assert_eq!(answer.text().matches("\"object\":\"payment\"").count(), 1, "{}", answer.text());
     }
 }
 
