@@ -7,7 +7,10 @@
 //! `[fail-after STATUS]` an error once there is a tool result · `[slow MS]` a wait before each chunk.
 
 mod asked;
+mod fill;
 mod mind;
+mod reading;
+mod tell;
 mod words;
 mod write;
 

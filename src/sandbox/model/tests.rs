@@ -46,6 +46,37 @@ async fn a_plain_request_to_pay_becomes_a_call() {
 }
 
 #[tokio::test]
+async fn what_is_bought_and_for_how_much_is_read_as_people_say_it() {
+    for (text, fen, what) in [
+        ("purchase tea for 3.30 yuan", 330, "tea"),
+        ("付三十块钱买茶", 3_000, "茶"),
+        ("买一杯三十元的咖啡", 3_000, "咖啡"),
+        ("支付一百二十元五角给花店", 12_050, "花店"),
+        ("付三十五块五买茶", 3_550, "茶"),
+        ("order tea, 3.30 yuan", 330, "tea"),
+        ("12块5，微信付奶茶", 1_250, "奶茶"),
+    ] {
+        let (_, arguments) = call(&ask(text).await).unwrap_or_else(|| panic!("no call: {text}"));
+        assert_eq!((arguments["total_fee"].as_i64(), arguments["body"].as_str()), (Some(fen), Some(what)), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_amount_that_was_asked_for_and_an_own_tool_in_yuan() {
+    let tool = json!([{"type": "function", "function": {"name": "checkout", "parameters": {"type": "object", "properties": {"amount_yuan": {"type": "string"}, "what": {"type": "string"}}}}}]);
+    let mut messages = vec![json!({"role": "user", "content": "buy tea please"})];
+    let mut last = Value::Null;
+    for more in [None, Some("30.5 yuan")] {
+        messages.extend(more.map(|text| json!({"role": "user", "content": text})));
+        let body = json!({"model": "base", "messages": messages, "tools": tool});
+        let response = answer(Bytes::from(body.to_string()), &clock()).await;
+        last = serde_json::from_slice(&response.into_body().collect().await.expect("a body").to_bytes()).expect("JSON");
+        messages.push(last["choices"][0]["message"].clone());
+    }
+    assert_eq!(call(&last).expect("a call").1, json!({"amount_yuan": "30.50", "what": "tea"}));
+}
+
+#[tokio::test]
 async fn doubt_talks_and_calls_nothing() {
     for text in ["hello", "don't pay 5 yuan", "should I buy it for 5 yuan?", "不要付5元", "pay for the blue sneakers"] {
         let answer = ask(text).await;
@@ -53,6 +84,9 @@ async fn doubt_talks_and_calls_nothing() {
         assert!(answer["choices"][0]["message"]["content"].as_str().is_some_and(|said| !said.is_empty()));
     }
     assert_eq!(call(&ask("did it go through, pay_0123456789abcdef?").await).expect("a call").1["payment"], "pay_0123456789abcdef");
+    for text in ["query payment pay_0123456789abcdef", "查询 pay_0123456789abcdef"] {
+        assert_eq!(call(&ask(text).await).expect("a call").0, "query_payment", "{text}");
+    }
     assert_eq!(call(&ask("how is the weather").await).expect("a call").0, "get_weather");
 }
 
