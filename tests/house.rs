@@ -7,6 +7,7 @@ mod house {
     mod attacks;
     mod callbacks;
     mod closing;
+    mod combining;
     mod failing;
     mod forwarding;
     mod living;

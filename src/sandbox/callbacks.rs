@@ -14,11 +14,13 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
 use super::accounts::rfc3339;
+use super::book::combined::Combined;
 use super::book::notices::Notice;
 use super::book::order::Order;
 use super::book::refunds::{Refund, Status};
 use super::faults::Delivery;
 use super::seal::seal;
+use super::v3::combined::together;
 use super::v3::transaction::{refund_notice, transaction};
 use super::{Inner, SandboxError};
 
@@ -52,6 +54,9 @@ pub(super) fn resume(inner: &Arc<Inner>) {
     for order in inner.orders.all().into_iter().filter(|order| is_new(&order.notice_id)) {
         paid(inner, &order);
     }
+    for (combined, parts) in inner.orders.all_together().into_iter().filter(|(combined, _)| is_new(&combined.notice_id)) {
+        paid_together(inner, &combined, &parts);
+    }
     for refund in inner.orders.all_refunds().into_iter().filter(|refund| is_new(&refund.notice_id)) {
         if let Some((order, refund)) = inner.orders.refund_by_number(&refund.key) {
             refunded(inner, &order, &refund);
@@ -74,6 +79,27 @@ pub(super) fn paid(inner: &Arc<Inner>, order: &Order) {
             summary: "支付成功".to_owned(),
             content: transaction(order),
             created_at: order.paid_at.unwrap_or_else(|| inner.time.now()),
+            deliveries: Vec::new(),
+            is_taken: false,
+        },
+    );
+}
+
+/// Reports a paid combined order: one notice for all its parts.
+pub(super) fn paid_together(inner: &Arc<Inner>, combined: &Combined, parts: &[Order]) {
+    let Some(id) = combined.notice_id.clone() else { return };
+    start(
+        inner,
+        Notice {
+            id,
+            mchid: combined.key.mchid.clone(),
+            url: combined.parameters["notify_url"].as_str().unwrap_or_default().to_owned(),
+            key_mode: combined.key_mode,
+            event_type: "TRANSACTION.SUCCESS".to_owned(),
+            original_type: "transaction".to_owned(),
+            summary: "支付成功".to_owned(),
+            content: together(combined, parts),
+            created_at: combined.paid_at.unwrap_or_else(|| inner.time.now()),
             deliveries: Vec::new(),
             is_taken: false,
         },

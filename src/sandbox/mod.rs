@@ -14,6 +14,7 @@ mod sign;
 mod switches;
 mod time;
 mod v3;
+mod wallet;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ struct Inner {
     notices: book::notices::Notices,
     faults: faults::Faults,
     switches: switches::Board,
+    wallet: wallet::Wallet,
     courier: callbacks::Courier,
     /// The time of day: for signatures only.
     clock: Clock,
@@ -92,6 +94,7 @@ impl Sandbox {
             notices: book::notices::Notices::at(&settings.dir.join("notices.jsonl"))?,
             faults: faults::Faults::default(),
             switches: switches::Board::default(),
+            wallet: wallet::Wallet::default(),
             courier: callbacks::Courier::new(settings.callback_time_divisor)?,
             time: time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?,
             clock,

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::book::order::TradeState;
 use super::book::orders::OrderError;
 use super::serve::{Body, whole};
+use super::wallet::CODE_MS;
 use super::{Inner, callbacks, desk};
 use crate::language::Language;
 
@@ -26,6 +27,8 @@ struct Scan {
     prepay_id: Option<String>,
     /// The address an H5 page opens.
     h5_url: Option<String>,
+    /// The payment code that was scanned: agrees, as with a password.
+    auth_code: Option<String>,
     #[serde(default)]
     decline: bool,
 }
@@ -37,9 +40,10 @@ impl Scan {
             let query = url.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default();
             query.split('&').find_map(|pair| pair.strip_prefix("prepay_id=")).unwrap_or_default().to_owned()
         };
-        match (scan.code_url, scan.prepay_id, scan.h5_url.map(prepay_of)) {
-            (Some(handle), None, None) | (None, Some(handle), None) | (None, None, Some(handle)) => Ok((handle, scan.decline)),
-            _ => Err("one of code_url, prepay_id, h5_url is needed".to_owned()),
+        let mut handles = [scan.code_url, scan.prepay_id, scan.h5_url.map(prepay_of), scan.auth_code].into_iter().flatten();
+        match (handles.next(), handles.next()) {
+            (Some(handle), None) => Ok((handle, scan.decline)),
+            _ => Err("one of code_url, prepay_id, h5_url, auth_code is needed".to_owned()),
         }
     }
 }
@@ -51,6 +55,9 @@ pub(super) fn pay(inner: &Arc<Inner>, body: &[u8]) -> Response<Body> {
         Err(e) => return desk::json_answer(StatusCode::BAD_REQUEST, &json!({"error": format!("send {{\"code_url\": \"weixin://…\"}}: {e}")})),
     };
     inner.ripen();
+    if !decline && let Some(answer) = pay_together(inner, &handle) {
+        return answer;
+    }
     let done = if decline { inner.orders.decline(&handle).map(|order| (order, false)) } else { inner.orders.pay(&handle, inner.time.now()) };
     match done {
         Ok((order, newly_paid)) => {
@@ -63,6 +70,41 @@ pub(super) fn pay(inner: &Arc<Inner>, body: &[u8]) -> Response<Body> {
             )
         }
         Err(error) => refused(error),
+    }
+}
+
+/// Pays all parts, if the handle is a combined order's.
+fn pay_together(inner: &Arc<Inner>, handle: &str) -> Option<Response<Body>> {
+    match inner.orders.pay_together(handle, inner.time.now()) {
+        Ok((combined, parts, newly_paid)) => {
+            if newly_paid {
+                callbacks::paid_together(inner, &combined, &parts);
+            }
+            let json = json!({
+                "combine_out_trade_no": combined.key.number, "trade_state": "SUCCESS", "combine_transaction_id": combined.transaction_id,
+            });
+            Some(desk::json_answer(StatusCode::OK, &json))
+        }
+        Err(OrderError::Unknown) => None,
+        Err(error) => Some(refused(error)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Show {
+    #[serde(default)]
+    password: bool,
+}
+
+/// `POST /phone/auth-code {"password": false}`: shows a payment code; with `"password": true` the payer has to agree before money moves.
+pub(super) fn auth_code(inner: &Inner, body: &[u8]) -> Response<Body> {
+    let Ok(Show { password }) = serde_json::from_slice(body) else {
+        return desk::json_answer(StatusCode::BAD_REQUEST, &json!({"error": "send {\"password\": false}, or true for a payer who is asked first"}));
+    };
+    match inner.wallet.show(password, inner.time.now()) {
+        Ok(code) => desk::json_answer(StatusCode::OK, &json!({"auth_code": code, "lives_ms": CODE_MS})),
+        Err(e) => desk::json_answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": e.to_string()})),
     }
 }
 

@@ -96,6 +96,7 @@ async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         (&Method::GET, "/v1/models") => model::models(&inner.clock),
         (&Method::GET, "/") => phone::page(&inner, &parts),
         (&Method::POST, "/phone/pay") => phone::pay(&inner, &body),
+        (&Method::POST, "/phone/auth-code") => phone::auth_code(&inner, &body),
         (&Method::GET, "/sandbox/orders") => desk::orders(&inner),
         (&Method::GET, "/sandbox/clock") => desk::clock(&inner),
         (&Method::POST, "/sandbox/clock") => desk::drive(&inner, &body),

@@ -158,3 +158,44 @@ async fn callbacks_that_are_due_are_sent_when_the_clock_is_driven() {
     })
     .await;
 }
+
+/// A code payment at the till.
+fn till(shop: &super::market::Shop, number: &str, code: &Value) -> Value {
+    json!({
+        "appid": shop.appid, "mchid": shop.mchid, "description": "咖啡", "out_trade_no": number, "payer": {"auth_code": code},
+        "amount": {"total": 5}, "scene_info": {"store_info": {"id": "0001"}},
+    })
+}
+
+#[tokio::test]
+async fn a_scanned_code_pays_once_and_can_be_reversed() {
+    let market = Market::open().await;
+    let shop = market.demo();
+    let pay = "/v3/pay/transactions/codepay";
+    let code = market.say("/phone/auth-code", json!({})).await["auth_code"].clone();
+    let paid = shop.post(pay, &till(&shop, "till-0001", &code)).await;
+    assert_eq!((paid.json()["trade_state"].as_str(), paid.json()["trade_type"].as_str()), (Some("SUCCESS"), Some("MICROPAY")), "{}", paid.text());
+    assert_eq!(verdict(&shop.post(pay, &till(&shop, "till-0001", &code)).await), (400, "ORDERPAID".into()));
+    assert_eq!(verdict(&shop.post(pay, &till(&shop, "till-0002", &code)).await), (400, "AUTH_CODE_INVALID".into()), "used");
+    assert_eq!(verdict(&shop.post(pay, &till(&shop, "till-0002", &json!("281234567890123456"))).await), (400, "PARAM_ERROR".into()), "not ours");
+    let at = |number: &str, what: &str| format!("/v3/pay/transactions/out-trade-no/{number}/{what}");
+    let me = json!({"appid": shop.appid, "mchid": shop.mchid});
+    assert_eq!(verdict(&shop.post(&at("till-0001", "close"), &json!({"mchid": shop.mchid})).await), (400, "INVALID_REQUEST".into()));
+    for _ in 0..2 {
+        assert_eq!(shop.post(&at("till-0001", "reverse"), &me).await.json()["out_trade_no"], "till-0001");
+    }
+    let state = |number: &str| format!("/v3/pay/transactions/out-trade-no/{number}?mchid={}", shop.mchid);
+    assert_eq!(shop.get(&state("till-0001")).await.json()["trade_state"], "REVOKED");
+    for (number, decline, end) in [("till-0003", false, "SUCCESS"), ("till-0004", true, "PAYERROR")] {
+        let code = market.say("/phone/auth-code", json!({"password": true})).await["auth_code"].clone();
+        for _ in 0..2 {
+            assert_eq!(shop.post(pay, &till(&shop, number, &code)).await.json()["trade_state"], "USERPAYING");
+        }
+        market.say("/phone/pay", json!({"auth_code": code, "decline": decline})).await;
+        assert_eq!(shop.get(&state(number)).await.json()["trade_state"], end);
+    }
+    assert_eq!(market.see("/sandbox/callbacks").await["callbacks"], json!([]), "code pay calls nobody back");
+    let stale = market.say("/phone/auth-code", json!({})).await["auth_code"].clone();
+    market.say("/sandbox/clock", json!({"advance_ms": 60_000})).await;
+    assert_eq!(verdict(&shop.post(pay, &till(&shop, "till-0005", &stale)).await), (400, "AUTHCODEEXPIRE".into()));
+}

@@ -32,9 +32,12 @@ impl Held for Trade {
         let key = Key { mchid: owner, number: text(entry, "no") };
         match entry["is"].as_str() {
             Some("created") => self.created(key, entry),
+            Some("combined") => self.combined(key, entry),
+            Some("paid_together") => self.paid_together(&key, entry),
             Some("paid") => self.paid(key, entry),
             Some("closed") => self.ended(&key, TradeState::Closed),
-            Some("declined") => self.change(&key, |order| order.declined += 1),
+            Some("reversed") => self.ended(&key, TradeState::Revoked),
+            Some("declined") => self.declined(&key),
             // Deliveries had their place here before notices had a book of their own: what was taken is not sent again.
             Some("delivered") if entry["taken"] == true => self.change(&key, |order| order.notice_id = None),
             Some("refunded") => self.refunded(key, entry),
@@ -52,14 +55,23 @@ impl Trade {
         }
     }
 
-    fn created(&mut self, key: Key, entry: &Value) {
+    fn declined(&mut self, key: &Key) {
+        self.change(key, |order| order.declined += 1);
+        if self.orders.get(key).is_some_and(|order| order.state == TradeState::UserPaying) {
+            self.ended(key, TradeState::PayError);
+        }
+    }
+
+    pub(super) fn created(&mut self, key: Key, entry: &Value) {
         let created_at = time(entry, "at_ms").unwrap_or(NEVER);
+        let product = Product::of(entry["product"].as_str().unwrap_or_default());
         let order = self.orders.entry(key.clone()).or_insert_with(|| Order {
             key: key.clone(),
-            product: Product::of(entry["product"].as_str().unwrap_or_default()),
+            product,
             parameters: entry["parameters"].clone(),
             key_mode: if entry["public_key"] == true { KeyMode::PublicKey } else { KeyMode::Certificates },
-            state: TradeState::NotPay,
+            // A code payment that is not paid at once waits for the payer's password.
+            state: if product == Product::CodePay { TradeState::UserPaying } else { TradeState::NotPay },
             prepay_id: String::new(),
             code_url: String::new(),
             created_at,
@@ -75,7 +87,10 @@ impl Trade {
         self.handles.remove(order.handle());
         (order.code_url, order.prepay_id, order.handed_at) = (text(entry, "code_url"), text(entry, "prepay_id"), created_at);
         order.creates += 1;
-        self.handles.insert(order.handle().to_owned(), key.clone());
+        // A part of a combined order has no handle of its own.
+        if !order.handle().is_empty() {
+            self.handles.insert(order.handle().to_owned(), key.clone());
+        }
         self.expiring.insert((order.expires_at, key.clone()));
         self.ageing.insert((order.created_at.plus_ms(UNPAID_MS_MAX), key));
         if let (Some(openid), Some(appid)) = (entry["openid"][0].as_str(), entry["openid"][1].as_str()) {
@@ -83,7 +98,7 @@ impl Trade {
         }
     }
 
-    fn paid(&mut self, key: Key, entry: &Value) {
+    pub(super) fn paid(&mut self, key: Key, entry: &Value) {
         let transaction_id = text(entry, "transaction_id");
         self.ended(&key, TradeState::Success);
         self.change(&key, |order| {

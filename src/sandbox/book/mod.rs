@@ -1,6 +1,7 @@
 //! What the sandbox holds, one book a subject: kept in memory, every change written to the book's journal before it happens, found again
 //! after a restart.
 
+pub(crate) mod combined;
 mod entries;
 mod journal;
 pub(crate) mod notices;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::sign::KeyMode;
+use super::super::wallet::CODE_MS;
 use crate::clock::UnixMs;
 
 const MINUTE_MS: i64 = 60_000;
@@ -52,10 +53,12 @@ impl Product {
         Self::ALL.into_iter().find(|product| product.trade_type() == trade_type).unwrap_or(Self::Native)
     }
 
-    /// How long its handle lives, in milliseconds: `code_url` and `prepay_id` two hours, `h5_url` five minutes.
+    /// How long its handle lives, in milliseconds: `code_url` and `prepay_id` two hours, `h5_url` five minutes, a
+    /// payment code one.
     pub(crate) fn handle_ms(self) -> i64 {
         match self {
             Self::H5 => 5 * MINUTE_MS,
+            Self::CodePay => CODE_MS,
             _ => 120 * MINUTE_MS,
         }
     }
@@ -69,6 +72,12 @@ pub(crate) enum TradeState {
     /// Paid, and a refund was accepted, also a partial one.
     Refund,
     Closed,
+    /// Code pay: reversed.
+    Revoked,
+    /// Code pay: the payer is asked for a password.
+    UserPaying,
+    /// Code pay: the payer declined.
+    PayError,
 }
 
 impl TradeState {
@@ -78,7 +87,15 @@ impl TradeState {
             Self::Success => "SUCCESS",
             Self::Refund => "REFUND",
             Self::Closed => "CLOSED",
+            Self::Revoked => "REVOKED",
+            Self::UserPaying => "USERPAYING",
+            Self::PayError => "PAYERROR",
         }
+    }
+
+    /// Whether it waits for its payer.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::NotPay | Self::UserPaying)
     }
 
     /// Whether money came in: a refund says nothing against it.

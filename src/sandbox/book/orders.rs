@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::SandboxError;
 use super::super::accounts::keys::{beijing_digits, digits, hex_of};
 use super::super::sign::KeyMode;
+use super::combined::Combined;
 use super::order::{Key, Order, Product, TradeState, UNPAID_MS_MAX};
 use super::refunds::Refund;
 use super::{Book, Open, Unwritten};
@@ -31,8 +32,14 @@ pub(crate) enum OrderError {
     HandleExpired,
     /// It cannot be paid as the merchant made it: `payer_client_ip` is 127.0.0.1.
     Unpayable,
+    /// Code pay is reversed, never closed.
+    ReverseOnly,
+    /// Only code pay can be reversed, and not once money went back.
+    NotReversible,
     /// The openid was given to another application.
     OpenidMismatch,
+    /// A combined order was asked for again with another settlement.
+    SettlesDifferently,
     Unknown,
     /// The journal cannot be written, or there is no room.
     Unavailable,
@@ -56,6 +63,14 @@ pub(crate) struct Wanted<'w> {
     pub(crate) key_mode: KeyMode,
 }
 
+/// Whether there is an order for what is wanted already.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    New,
+    /// There is: equal, and open.
+    Open(Box<Order>),
+}
+
 /// All orders.
 #[derive(Debug)]
 pub(crate) struct Orders(pub(super) Book<Trade>);
@@ -72,6 +87,8 @@ pub(crate) struct Trade {
     /// Unpaid orders by when they expire, and by when they are too old.
     pub(super) expiring: BTreeSet<(UnixMs, Key)>,
     pub(super) ageing: BTreeSet<(UnixMs, Key)>,
+    pub(super) combined: BTreeMap<Key, Combined>,
+    pub(super) combined_handles: HashMap<String, Key>,
     pub(super) refunds: BTreeMap<Key, Refund>,
     pub(super) refund_ids: HashMap<String, Key>,
     /// Refunds under way by when they end.
@@ -85,11 +102,19 @@ impl Orders {
         Book::at(path).map(Self)
     }
 
+    /// Whether a wanted order stands already; an error if it cannot be made.
+    pub(crate) fn standing(&self, wanted: &Wanted<'_>, now: UnixMs) -> Result<Standing, OrderError> {
+        match self.0.open().orders.get(&wanted.key) {
+            None => Ok(Standing::New),
+            Some(order) => again(order, wanted, now).map(|()| Standing::Open(Box::new(order.clone()))),
+        }
+    }
+
     /// Makes an order, or finds the equal one: its handle is renewed then, and the old one dies.
     pub(crate) fn create(&self, wanted: &Wanted<'_>, now: UnixMs) -> Result<Order, OrderError> {
         let mut book = self.0.open();
         let expires_at = match book.orders.get(&wanted.key) {
-            None if book.orders.len() >= ORDERS_MAX => return Err(OrderError::Unavailable),
+            None if book.is_full() => return Err(OrderError::Unavailable),
             None => wanted.expires_at.unwrap_or(now.plus_ms(UNPAID_MS_MAX)),
             Some(order) => {
                 again(order, wanted, now)?;
@@ -105,7 +130,10 @@ impl Orders {
             Product::Native => format!("weixin://wxpay/bizpayurl?pr={}", hex_of(12).map_err(unavailable)?),
             _ => String::new(),
         };
-        let prepay_id = format!("wx{}{}", beijing_digits(now.seconds()), hex_of(10).map_err(unavailable)?);
+        let prepay_id = match wanted.product {
+            Product::CodePay => wanted.parameters["payer"]["auth_code"].as_str().unwrap_or_default().to_owned(),
+            _ => format!("wx{}{}", beijing_digits(now.seconds()), hex_of(10).map_err(unavailable)?),
+        };
         let entry = json!({
             "is": "created", "mchid": wanted.key.mchid, "no": wanted.key.number, "product": wanted.product.trade_type(),
             "parameters": wanted.parameters, "code_url": code_url, "prepay_id": prepay_id, "public_key": wanted.key_mode == KeyMode::PublicKey,
@@ -120,17 +148,18 @@ impl Orders {
         let order = book.by_handle(handle)?;
         match order.state {
             state if state.is_paid() => return Ok((order, false)),
-            TradeState::NotPay => payable(&order, now)?,
-            TradeState::Success | TradeState::Refund | TradeState::Closed => return Err(OrderError::Closed),
+            state if state.is_open() => payable(&order, now)?,
+            _ => return Err(OrderError::Closed),
         }
         let transaction_id = transaction_id(now).map_err(|_| OrderError::Unavailable)?;
-        let notice = uuid::Uuid::new_v4().to_string();
+        // Code pay answers the cashier and calls nobody back.
+        let notice = (order.product != Product::CodePay).then(|| uuid::Uuid::new_v4().to_string());
         let (mchid, number) = (&order.key.mchid, &order.key.number);
         let entry = json!({"is": "paid", "mchid": mchid, "no": number, "transaction_id": transaction_id, "at_ms": now.0, "notice_id": notice});
         note(&mut book, &entry, &order.key).map(|order| (order, true))
     }
 
-    /// The payer declines: the order stays open.
+    /// The payer declines: the order stays open, a code payment fails.
     pub(crate) fn decline(&self, handle: &str) -> Result<Order, OrderError> {
         let mut book = self.0.open();
         let order = book.by_handle(handle)?;
@@ -142,9 +171,22 @@ impl Orders {
         let mut book = self.0.open();
         let order = book.orders.get(key).filter(|order| order.sub_mchid() == sub_mchid).ok_or(OrderError::Unknown)?;
         match order.state {
+            _ if order.product == Product::CodePay => Err(OrderError::ReverseOnly),
             state if state.is_paid() => Err(OrderError::Paid),
             TradeState::NotPay => book.close(key),
             _ => Ok(()),
+        }
+    }
+
+    /// The cashier reverses a code payment: money that moved goes back. Reversing again is fine.
+    pub(crate) fn reverse(&self, key: &Key, sub_mchid: &str) -> Result<Order, OrderError> {
+        let mut book = self.0.open();
+        let order = book.orders.get(key).filter(|order| order.sub_mchid() == sub_mchid).ok_or(OrderError::Unknown)?;
+        match order.state {
+            TradeState::Revoked => Ok(order.clone()),
+            TradeState::Refund => Err(OrderError::NotReversible),
+            _ if order.product != Product::CodePay => Err(OrderError::NotReversible),
+            _ => note(&mut book, &json!({"is": "reversed", "mchid": key.mchid, "no": key.number}), key),
         }
     }
 
@@ -176,11 +218,11 @@ fn again(order: &Order, wanted: &Wanted<'_>, now: UnixMs) -> Result<(), OrderErr
     };
     match order.state {
         state if state.is_paid() => Err(OrderError::Paid),
-        TradeState::NotPay if now >= order.expires_at => Err(OrderError::Expired),
-        TradeState::NotPay if order.product != wanted.product => Err(OrderError::OtherProduct),
-        TradeState::NotPay if without_expiry(&order.parameters) != without_expiry(wanted.parameters) => Err(OrderError::Differs),
-        TradeState::NotPay => Ok(()),
-        _ => Err(OrderError::Closed),
+        state if !state.is_open() => Err(OrderError::Closed),
+        _ if now >= order.expires_at => Err(OrderError::Expired),
+        _ if order.product != wanted.product => Err(OrderError::OtherProduct),
+        _ if without_expiry(&order.parameters) != without_expiry(wanted.parameters) => Err(OrderError::Differs),
+        _ => Ok(()),
     }
 }
 
@@ -197,7 +239,7 @@ fn payable(order: &Order, now: UnixMs) -> Result<(), OrderError> {
 }
 
 /// WeChat Pay's number of a payment: 28 digits.
-fn transaction_id(now: UnixMs) -> Result<String, SandboxError> {
+pub(super) fn transaction_id(now: UnixMs) -> Result<String, SandboxError> {
     Ok(format!("4200{:06}{}", now.seconds() / 86_400 % 1_000_000, digits(18)?))
 }
 
@@ -215,6 +257,11 @@ impl Open<'_, Trade> {
 }
 
 impl Trade {
+    /// Whether there is no room for another order.
+    pub(super) fn is_full(&self) -> bool {
+        self.orders.len() >= ORDERS_MAX
+    }
+
     fn by_handle(&self, handle: &str) -> Result<Order, OrderError> {
         let key = self.handles.get(handle).ok_or(OrderError::Unknown)?;
         self.orders.get(key).filter(|order| order.handle() == handle).cloned().ok_or(OrderError::Unknown)

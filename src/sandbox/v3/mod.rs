@@ -3,6 +3,8 @@
 
 mod certificates;
 mod checks;
+mod code_pay;
+pub(super) mod combined;
 mod error;
 mod orders;
 mod party;

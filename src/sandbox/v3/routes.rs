@@ -4,7 +4,7 @@
 use http::{Method, StatusCode};
 
 use super::super::faults::Family;
-use super::{Answer, Call, certificates, orders, refunds};
+use super::{Answer, Call, certificates, code_pay, combined, orders, refunds};
 
 /// What a route does.
 pub(crate) type Act = fn(&Call<'_>) -> Answer;
@@ -44,6 +44,19 @@ const ROUTES: &[Route] = &[
     get ("/v3/pay/partner/transactions/id/{}",                          Family::Query,  orders::partner_query_by_id),
     get ("/v3/pay/partner/transactions/out-trade-no/{}",                Family::Query,  orders::partner_query),
     post("/v3/pay/partner/transactions/out-trade-no/{}/close",          Family::Close,  orders::partner_close),
+    // Code pay: sandbox/v3/code_pay.rs
+    post("/v3/pay/transactions/codepay",                                Family::Create, code_pay::create),
+    post("/v3/pay/transactions/out-trade-no/{}/reverse",                Family::Close,  code_pay::reverse),
+    post("/v3/pay/partner/transactions/codepay",                        Family::Create, code_pay::partner_create),
+    post("/v3/pay/partner/transactions/out-trade-no/{}/reverse",        Family::Close,  code_pay::partner_reverse),
+    // Combined orders: sandbox/v3/combined.rs
+    post("/v3/combine-transactions/native",                             Family::Create, combined::native),
+    post("/v3/combine-transactions/jsapi",                              Family::Create, combined::jsapi),
+    post("/v3/combine-transactions/miniprogram",                        Family::Create, combined::jsapi),
+    post("/v3/combine-transactions/app",                                Family::Create, combined::app),
+    post("/v3/combine-transactions/h5",                                 Family::Create, combined::h5),
+    get ("/v3/combine-transactions/out-trade-no/{}",                    Family::Query,  combined::query),
+    post("/v3/combine-transactions/out-trade-no/{}/close",              Family::Close,  combined::close),
     // Refunds: sandbox/v3/refunds.rs
     post("/v3/refund/domestic/refunds",                                 Family::Refund, refunds::create),
     get ("/v3/refund/domestic/refunds/{}",                              Family::Query,  refunds::query),

@@ -7,7 +7,7 @@ use super::super::book::order::{Order, TradeState};
 use super::super::book::refunds::{Refund, Status};
 
 /// The openid of whoever holds the phone, where the order names none.
-const PHONE_OPENID: &str = "oSandboxPayer000000000000001";
+pub(crate) const PHONE_OPENID: &str = "oSandboxPayer000000000000001";
 
 /// The order as a query answers and a notice reports it.
 pub(crate) fn transaction(order: &Order) -> Value {
@@ -49,6 +49,9 @@ fn described(state: TradeState) -> &'static str {
         TradeState::Success => "支付成功",
         TradeState::Refund => "订单发生过退款，退款详情请查询退款单",
         TradeState::Closed => "订单已关闭",
+        TradeState::Revoked => "订单已撤销",
+        TradeState::UserPaying => "用户支付中，请稍候",
+        TradeState::PayError => "支付失败，请重新下单支付",
     }
 }
 

@@ -21,9 +21,9 @@ const DETAIL: Kind =
 const STORE: Kind =
     Kind::Object(&[must("id", Kind::Text(32)), may("name", Kind::Text(256)), may("area_code", Kind::Text(32)), may("address", Kind::Text(512))]);
 
-const SCENE: Kind = Kind::Object(&[must("payer_client_ip", Kind::Text(45)), may("device_id", Kind::Free(32)), may("store_info", STORE)]);
+pub(crate) const SCENE: Kind = Kind::Object(&[must("payer_client_ip", Kind::Text(45)), may("device_id", Kind::Free(32)), may("store_info", STORE)]);
 
-const H5_SCENE: Kind = Kind::Object(&[
+pub(crate) const H5_SCENE: Kind = Kind::Object(&[
     must("payer_client_ip", Kind::Text(45)),
     may("device_id", Kind::Free(32)),
     may("store_info", STORE),
@@ -56,7 +56,31 @@ const IDENTITY: Kind = Kind::Object(&[
     may("name", Kind::Text(1024)),
 ]);
 
-const LIMIT_PAY: Kind = Kind::List(4, &Kind::OneOf(&["no_balance", "no_credit", "no_debit", "balance_only"]));
+pub(crate) const LIMIT_PAY: Kind = Kind::List(4, &Kind::OneOf(&["no_balance", "no_credit", "no_debit", "balance_only"]));
+
+/// A store with code pay names itself by one of two numbers.
+const TILL: Kind = Kind::Object(&[may("id", Kind::Text(32)), may("out_id", Kind::Text(32))]);
+
+const TILL_SCENE: Kind = Kind::Object(&[may("device_id", Kind::Free(32)), may("device_ip", Kind::Text(45)), must("store_info", TILL)]);
+
+/// Code pay: the payer's code instead of a notify_url.
+macro_rules! code_pay_fields {
+    ($($own:expr),*) => {
+        &[
+            $($own,)*
+            must("description", Kind::Text(127)),
+            must("out_trade_no", OUT_TRADE_NO),
+            must("payer", Kind::Object(&[must("auth_code", Kind::Text(32))])),
+            must("amount", AMOUNT),
+            must("scene_info", TILL_SCENE),
+            may("attach", Kind::Free(128)),
+            may("goods_tag", Kind::Text(32)),
+            may("support_fapiao", Kind::Bool),
+            may("detail", DETAIL),
+            may("settle_info", Kind::Object(&[may("profit_sharing", Kind::Bool)])),
+        ]
+    };
+}
 
 /// Bytes of a detail at most.
 pub(super) const DETAIL_BYTES_MAX: usize = 6_144;
@@ -101,3 +125,5 @@ pub(super) const H5_PAY: &[Field] = order_fields!(APPID, MCHID, SOME_PAYER; H5);
 pub(super) const PARTNER_PLAIN: &[Field] = order_fields!(SP_APPID, SP_MCHID, SUB_APPID, SUB_MCHID, SOME_PAYER; SOME_SCENE);
 pub(super) const PARTNER_JSAPI: &[Field] = order_fields!(SP_APPID, SP_MCHID, SUB_APPID, SUB_MCHID, PARTNER_PAYER; SOME_SCENE);
 pub(super) const PARTNER_H5_PAY: &[Field] = order_fields!(SP_APPID, SP_MCHID, SUB_APPID, SUB_MCHID, SOME_PAYER; H5);
+pub(crate) const CODE_PAY: &[Field] = code_pay_fields!(APPID, MCHID);
+pub(crate) const PARTNER_CODE_PAY: &[Field] = code_pay_fields!(SP_APPID, SP_MCHID, SUB_APPID, SUB_MCHID);

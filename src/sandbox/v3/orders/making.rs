@@ -80,7 +80,7 @@ fn create(call: &Call<'_>, side: Side, product: Product, fields: &[Field]) -> An
 }
 
 /// Whether the application is one of the merchant's. A sub-merchant brings its own, which the sandbox does not know beforehand.
-fn is_bound(call: &Call<'_>, side: Side, json: &Value) -> Result<(), ApiError> {
+pub(in super::super) fn is_bound(call: &Call<'_>, side: Side, json: &Value) -> Result<(), ApiError> {
     let appid = json[if side == Side::Ordinary { "appid" } else { "sp_appid" }].as_str().unwrap_or_default();
     if call.merchant.appids.iter().any(|bound| bound == appid) {
         return Ok(());
@@ -110,7 +110,7 @@ fn openid(side: Side, product: Product, json: &Value) -> Result<Option<(String, 
 }
 
 /// When the order ends, if it says so: not within a minute, and not after the product's longest life.
-fn expires_at(product: Product, json: &Value, now: UnixMs) -> Result<Option<UnixMs>, ApiError> {
+pub(in super::super) fn expires_at(product: Product, json: &Value, now: UnixMs) -> Result<Option<UnixMs>, ApiError> {
     let Some(seconds) = json["time_expire"].as_str().and_then(time_seconds) else { return Ok(None) };
     let asked = UnixMs(seconds.saturating_mul(1_000));
     let days = if product == Product::Native { NATIVE_DAYS_MAX } else { OTHERS_DAYS_MAX };
@@ -124,11 +124,14 @@ fn expires_at(product: Product, json: &Value, now: UnixMs) -> Result<Option<Unix
 fn handed(call: &Call<'_>, order: &Order) -> Value {
     match order.product {
         Product::Native => json!({"code_url": order.code_url}),
-        Product::H5 => {
-            let host = call.parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("wx.tenpay.com");
-            let package: String = order.prepay_id.bytes().rev().take(10).map(|byte| char::from(b'0' + byte % 10)).collect();
-            json!({"h5_url": format!("http://{host}/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={}&package={package}", order.prepay_id)})
-        }
+        Product::H5 => json!({"h5_url": h5_url(call, &order.prepay_id)}),
         _ => json!({"prepay_id": order.prepay_id}),
     }
+}
+
+/// The address an H5 page opens: at this sandbox, under the name it was called by.
+pub(in super::super) fn h5_url(call: &Call<'_>, prepay_id: &str) -> String {
+    let host = call.parts.headers.get(http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("wx.tenpay.com");
+    let package: String = prepay_id.bytes().rev().take(10).map(|byte| char::from(b'0' + byte % 10)).collect();
+    format!("http://{host}/cgi-bin/mmpayweb-bin/checkmweb?prepay_id={prepay_id}&package={package}")
 }

@@ -1,6 +1,6 @@
 //! Orders: native, JSAPI, app and H5, of ordinary merchants and of partners; queries and closing.
 
-mod fields;
+pub(super) mod fields;
 mod making;
 
 use http::StatusCode;
@@ -78,12 +78,15 @@ fn closed(call: &Call<'_>, parties: &Parties<'_>) -> Answer {
 pub(super) fn refused(error: OrderError) -> ApiError {
     match error {
         OrderError::Differs => ApiError::invalid("请求重入时，参数与首次请求时不一致，请核对后再试").internal("268498688"),
+        OrderError::SettlesDifferently => ApiError::invalid("订单重入时结算信息与首次请求不一致").internal("268498688"),
         OrderError::OtherProduct => ApiError::new(StatusCode::FORBIDDEN, "OUT_TRADE_NO_USED", "商户订单号重复").internal("268498688"),
         OrderError::Paid => ApiError::new(StatusCode::BAD_REQUEST, "ORDERPAID", "该订单已支付").internal("268449538"),
         OrderError::Closed => ApiError::new(StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已关闭").internal("268447914"),
         OrderError::Expired | OrderError::HandleExpired | OrderError::Unpayable => {
             ApiError::new(StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已过期，请更换商户订单号").internal("268447914")
         }
+        OrderError::ReverseOnly => ApiError::invalid("付款码订单不支持关单，请使用撤销接口").internal("268449641"),
+        OrderError::NotReversible => ApiError::invalid("该订单不支持撤销"),
         OrderError::OpenidMismatch => ApiError::parameter("/payer/openid", serde_json::Value::Null, "appid与openid不匹配"),
         OrderError::Unknown => ApiError::new(StatusCode::NOT_FOUND, "ORDER_NOT_EXIST", "订单不存在").internal("268512771"),
         OrderError::Unavailable => ApiError::system(),
