@@ -10,6 +10,7 @@ mod house {
     mod combining;
     mod failing;
     mod forwarding;
+    mod faults;
     mod living;
     mod market;
     mod merchants;

@@ -149,10 +149,13 @@ fn deliver_later(inner: &Arc<Inner>, notice: Notice) {
 async fn deliver(inner: &Inner, notice: &Notice) {
     let waits = SCHEDULE_SECONDS.iter().skip(notice.deliveries.len().saturating_sub(1)).map(Some).chain([None]);
     for wait in waits {
-        let (delivery, duplicate) = inner.faults.next_delivery();
+        let course = inner.faults.next_delivery();
+        if course.held_ms > 0 {
+            inner.time.wait(i64::try_from(course.held_ms).unwrap_or_default() / i64::from(inner.courier.time_divisor)).await;
+        }
         let mut taken = false;
-        for _ in 0..if duplicate { 2 } else { 1 } {
-            let status = attempt(inner, notice, delivery).await;
+        for _ in 0..if course.is_twice { 2 } else { 1 } {
+            let status = attempt(inner, notice, course.delivery).await;
             taken |= inner.notices.delivered(&notice.id, status, inner.time.now());
         }
         match wait {

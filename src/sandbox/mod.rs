@@ -6,6 +6,7 @@ mod book;
 mod callbacks;
 mod desk;
 mod faults;
+mod limits;
 mod model;
 mod phone;
 mod seal;
@@ -65,6 +66,7 @@ struct Inner {
     notices: book::notices::Notices,
     faults: faults::Faults,
     switches: switches::Board,
+    limits: limits::Limits,
     wallet: wallet::Wallet,
     courier: callbacks::Courier,
     /// The time of day: for signatures only.
@@ -94,6 +96,7 @@ impl Sandbox {
             notices: book::notices::Notices::at(&settings.dir.join("notices.jsonl"))?,
             faults: faults::Faults::default(),
             switches: switches::Board::default(),
+            limits: limits::Limits::new(),
             wallet: wallet::Wallet::default(),
             courier: callbacks::Courier::new(settings.callback_time_divisor)?,
             time: time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?,

@@ -1,14 +1,14 @@
 //! Serves the sandbox: WeChat Pay v3 under `/v3`, the model under `/v1`, the phone at `/`.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use super::{Inner, desk, model, phone, v3};
 
 /// The body of an answer.
-pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(super) type Body = UnsyncBoxBody<Bytes, Cut>;
 
 /// Most connections at once.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -36,9 +36,30 @@ pub(super) struct Cut;
 
 /// An answer at once.
 pub(super) fn whole(status: StatusCode, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Full::new(body).boxed_unsync());
+    let mut response = Response::new(Full::new(body).map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
+}
+
+/// The same answer, broken off in the middle of its body: a fault that was asked for. One without a body stays as it is.
+pub(super) fn truncated(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let length = body.size_hint().exact().unwrap_or_default();
+    if length == 0 {
+        return Response::from_parts(parts, body);
+    }
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let mut left = usize::try_from(length / 2).unwrap_or_default();
+    let half = body.map_frame(move |frame| {
+        frame.map_data(|mut data| {
+            data.truncate(left);
+            left -= data.len();
+            data
+        })
+    });
+    let cut = http_body_util::StreamBody::new(futures_util::stream::iter([Err::<hyper::body::Frame<Bytes>, Cut>(Cut)]));
+    let frames = futures_util::StreamExt::chain(http_body_util::BodyStream::new(half), http_body_util::BodyStream::new(cut));
+    Response::from_parts(parts, http_body_util::BodyExt::boxed_unsync(http_body_util::StreamBody::new(frames)))
 }
 
 pub(super) async fn serve(inner: &Arc<Inner>, listener: TcpListener) {
@@ -65,6 +86,11 @@ pub(super) async fn serve(inner: &Arc<Inner>, listener: TcpListener) {
 
 async fn connection(inner: Arc<Inner>, socket: TcpStream) {
     let _ = socket.set_nodelay(true);
+    if inner.faults.refuses() && brings_v3(&socket).await {
+        // With nothing to linger for, closing resets the connection.
+        let _ = socket.set_zero_linger();
+        return;
+    }
     let shared = Arc::clone(&inner);
     let service = hyper::service::service_fn(move |request| enter(Arc::clone(&shared), request));
     let conn = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).serve_connection(TokioIo::new(socket), service);
@@ -81,6 +107,14 @@ async fn connection(inner: Arc<Inner>, socket: TcpStream) {
             }
         }
     }
+}
+
+/// Whether the first request on a connection is one of a merchant: looked at, not read.
+async fn brings_v3(socket: &TcpStream) -> bool {
+    let mut first = [0; 64];
+    let seen = tokio::time::timeout(HEADERS_WITHIN, socket.peek(&mut first)).await;
+    let seen = seen.ok().and_then(Result::ok).unwrap_or_default();
+    first.get(..seen).is_some_and(|bytes| String::from_utf8_lossy(bytes).contains(" /v3/"))
 }
 
 async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {

@@ -35,11 +35,21 @@ pub(super) struct Switches {
     pub(super) close_at_expiry: bool,
     /// Errors to callers whose signature held are signed.
     pub(super) sign_errors: bool,
+    /// Requests a second one merchant may make on any one path; where it is absent the documented figures hold, and no figure means no limit.
+    pub(super) per_second_max: Option<u32>,
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { refund_ms: 0, refund_outcome: Outcome::default(), refund_gap_ms: 0, balance_short: false, close_at_expiry: false, sign_errors: true }
+        Self {
+            refund_ms: 0,
+            refund_outcome: Outcome::default(),
+            refund_gap_ms: 0,
+            balance_short: false,
+            close_at_expiry: false,
+            sign_errors: true,
+            per_second_max: None,
+        }
     }
 }
 

@@ -47,8 +47,11 @@ impl Stall {
                         let (head, body) = request.into_parts();
                         let body = body.collect().await.expect("a body").to_bytes();
                         let envelope = serde_json::from_slice(&body).expect("JSON");
-                        shared.arrived.lock().expect("no panic").push(Arrived { headers: head.headers, envelope });
-                        let status = shared.answers.lock().expect("no panic").pop_front().unwrap_or(204);
+                        let arrived = Arrived { headers: head.headers, envelope };
+                        let is_probe = arrived.is_probe();
+                        shared.arrived.lock().expect("no panic").push(arrived);
+                        let told = shared.answers.lock().expect("no panic").pop_front();
+                        let status = if is_probe { 401 } else { told.unwrap_or(204) };
                         let mut response = Response::new(Full::<Bytes>::default());
                         *response.status_mut() = StatusCode::from_u16(status).expect("a status");
                         Ok::<_, std::convert::Infallible>(response)
@@ -80,6 +83,11 @@ impl Stall {
 }
 
 impl Arrived {
+    /// Whether its signature is one that must be refused; the stall answers it 401.
+    pub(crate) fn is_probe(&self) -> bool {
+        self.headers["wechatpay-signature"].to_str().expect("text").starts_with("WECHATPAY/SIGNTEST/")
+    }
+
     /// What is under the seal.
     pub(crate) fn open(&self, apiv3_key: &str) -> Value {
         let resource = &self.envelope["resource"];

@@ -1,6 +1,5 @@
 //! Writes the model's answers in OpenAI's shapes.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
 
-use super::super::serve::Body;
+use super::super::serve::{Body, Cut};
 use super::asked::Asked;
 use super::finish_reason;
 use super::mind::Saying;
@@ -79,7 +78,7 @@ pub(super) fn streamed(outlines: &Outlines, saying: &Saying, asked: &Asked) -> R
         if let Some(wait) = wait {
             tokio::time::sleep(wait).await;
         }
-        Ok::<_, Infallible>(Frame::data(Bytes::from(format!("data: {event}\n\n"))))
+        Ok::<_, Cut>(Frame::data(Bytes::from(format!("data: {event}\n\n"))))
     });
     let mut response = Response::new(BodyExt::boxed_unsync(StreamBody::new(frames)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));

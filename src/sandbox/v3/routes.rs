@@ -17,37 +17,47 @@ pub(crate) struct Route {
     /// Whose faults may strike here.
     pub(crate) family: Family,
     pub(crate) act: Act,
+    /// Requests a second a merchant may make, where that is documented.
+    pub(crate) per_second: Option<u32>,
+}
+
+impl Route {
+    /// The same, with the documented number of requests a second.
+    const fn at_most(mut self, per_second: u32) -> Self {
+        self.per_second = Some(per_second);
+        self
+    }
 }
 
 const fn get(path: &'static str, family: Family, act: Act) -> Route {
-    Route { method: Method::GET, path, family, act }
+    Route { method: Method::GET, path, family, act, per_second: None }
 }
 
 const fn post(path: &'static str, family: Family, act: Act) -> Route {
-    Route { method: Method::POST, path, family, act }
+    Route { method: Method::POST, path, family, act, per_second: None }
 }
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
     // Orders: sandbox/v3/orders
     post("/v3/pay/transactions/native",                                 Family::Create, orders::native),
-    post("/v3/pay/transactions/jsapi",                                  Family::Create, orders::jsapi),
+    post("/v3/pay/transactions/jsapi",                                  Family::Create, orders::jsapi).at_most(500),
     post("/v3/pay/transactions/app",                                    Family::Create, orders::app),
     post("/v3/pay/transactions/h5",                                     Family::Create, orders::h5),
     get ("/v3/pay/transactions/id/{}",                                  Family::Query,  orders::query_by_id),
     get ("/v3/pay/transactions/out-trade-no/{}",                        Family::Query,  orders::query),
     post("/v3/pay/transactions/out-trade-no/{}/close",                  Family::Close,  orders::close),
     post("/v3/pay/partner/transactions/native",                         Family::Create, orders::partner_native),
-    post("/v3/pay/partner/transactions/jsapi",                          Family::Create, orders::partner_jsapi),
+    post("/v3/pay/partner/transactions/jsapi",                          Family::Create, orders::partner_jsapi).at_most(500),
     post("/v3/pay/partner/transactions/app",                            Family::Create, orders::partner_app),
     post("/v3/pay/partner/transactions/h5",                             Family::Create, orders::partner_h5),
     get ("/v3/pay/partner/transactions/id/{}",                          Family::Query,  orders::partner_query_by_id),
     get ("/v3/pay/partner/transactions/out-trade-no/{}",                Family::Query,  orders::partner_query),
     post("/v3/pay/partner/transactions/out-trade-no/{}/close",          Family::Close,  orders::partner_close),
     // Code pay: sandbox/v3/code_pay.rs
-    post("/v3/pay/transactions/codepay",                                Family::Create, code_pay::create),
+    post("/v3/pay/transactions/codepay",                                Family::Create, code_pay::create).at_most(33),
     post("/v3/pay/transactions/out-trade-no/{}/reverse",                Family::Close,  code_pay::reverse),
-    post("/v3/pay/partner/transactions/codepay",                        Family::Create, code_pay::partner_create),
+    post("/v3/pay/partner/transactions/codepay",                        Family::Create, code_pay::partner_create).at_most(33),
     post("/v3/pay/partner/transactions/out-trade-no/{}/reverse",        Family::Close,  code_pay::partner_reverse),
     // Combined orders: sandbox/v3/combined.rs
     post("/v3/combine-transactions/native",                             Family::Create, combined::native),
@@ -58,11 +68,11 @@ const ROUTES: &[Route] = &[
     get ("/v3/combine-transactions/out-trade-no/{}",                    Family::Query,  combined::query),
     post("/v3/combine-transactions/out-trade-no/{}/close",              Family::Close,  combined::close),
     // Refunds: sandbox/v3/refunds.rs
-    post("/v3/refund/domestic/refunds",                                 Family::Refund, refunds::create),
-    get ("/v3/refund/domestic/refunds/{}",                              Family::Query,  refunds::query),
-    post("/v3/refund/domestic/refunds/{}/apply-abnormal-refund",        Family::Refund, refunds::abnormal),
+    post("/v3/refund/domestic/refunds",                                 Family::Refund, refunds::create).at_most(150),
+    get ("/v3/refund/domestic/refunds/{}",                              Family::Query,  refunds::query).at_most(300),
+    post("/v3/refund/domestic/refunds/{}/apply-abnormal-refund",        Family::Refund, refunds::abnormal).at_most(150),
     // The platform's certificates: sandbox/v3/certificates.rs
-    get ("/v3/certificates",                                            Family::Other,  certificates::list),
+    get ("/v3/certificates",                                            Family::Other,  certificates::list).at_most(1_000),
 ];
 
 /// The route of a request and the segments its `{}` stand for. 404 for a path nobody knows, 405 for one that is known for another method.
