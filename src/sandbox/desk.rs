@@ -13,6 +13,7 @@ use super::accounts::{Merchant, rfc3339};
 use super::book::notices::Notice;
 use super::book::order::Order;
 use super::book::refunds::Refund;
+use super::platform::{Certificate, Rotation};
 use super::serve::{Body, whole};
 use super::time::ADVANCE_MS_MAX;
 
@@ -98,6 +99,29 @@ pub(super) fn drive(inner: &Arc<Inner>, body: &[u8]) -> Response<Body> {
 pub(super) fn clock(inner: &Inner) -> Response<Body> {
     let now = inner.time.now();
     json_answer(StatusCode::OK, &json!({"now_ms": now.0, "now": rfc3339(now.seconds()), "ahead_ms": inner.time.ahead_ms()}))
+}
+
+/// `GET /sandbox/certificates`: the platform's valid certificates, and which of them signs.
+pub(super) fn certificates(inner: &Inner) -> Response<Body> {
+    let now = inner.time.now();
+    let one = |certificate: &Certificate| {
+        let retires = Some(certificate.retires_at.0).filter(|ms| *ms != i64::MAX);
+        json!({"serial": certificate.serial, "signs": now >= certificate.signs_from, "signs_from_ms": certificate.signs_from.0, "retires_at_ms": retires})
+    };
+    json_answer(StatusCode::OK, &json!({"certificates": inner.platform.valid(now).iter().map(one).collect::<Vec<_>>()}))
+}
+
+/// `POST /sandbox/certificates {"rotate": true}`
+pub(super) fn rotate(inner: &Arc<Inner>, body: &[u8]) -> Response<Body> {
+    let rotation = match Rotation::read(body) {
+        Ok(rotation) => rotation,
+        Err(why) => return json_answer(StatusCode::BAD_REQUEST, &json!({"error": why})),
+    };
+    if let Err(e) = inner.platform.rotate(rotation, inner.time.now(), inner.clock.now().seconds()) {
+        return json_answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({"error": e.to_string()}));
+    }
+    inner.ripen();
+    certificates(inner)
 }
 
 /// `GET /sandbox/merchants`: who may trade here. Their keys lie in the sandbox's folder.

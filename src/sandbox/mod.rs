@@ -9,6 +9,7 @@ mod faults;
 mod limits;
 mod model;
 mod phone;
+mod platform;
 mod seal;
 mod serve;
 mod sign;
@@ -61,6 +62,7 @@ pub struct Sandbox {
 
 struct Inner {
     accounts: accounts::Accounts,
+    platform: platform::Platform,
     signer: sign::Signer,
     orders: book::orders::Orders,
     notices: book::notices::Notices,
@@ -89,8 +91,11 @@ impl Sandbox {
     pub fn open(settings: &Settings, clock: Clock, tasks: Tasks) -> Result<Self, SandboxError> {
         std::fs::create_dir_all(&settings.dir).map_err(|e| SandboxError::File { path: settings.dir.clone(), why: e.to_string() })?;
         let accounts = accounts::Accounts::open(&settings.dir, &clock)?;
+        let time = time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?;
+        let platform = platform::Platform::at(&settings.dir.join("platform.jsonl"), &accounts.account)?;
         let inner = Inner {
-            signer: sign::Signer::new(&accounts.account)?,
+            signer: sign::Signer::new(&accounts.account, platform.signing(time.now()))?,
+            platform,
             accounts,
             orders: book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?,
             notices: book::notices::Notices::at(&settings.dir.join("notices.jsonl"))?,
@@ -99,7 +104,7 @@ impl Sandbox {
             limits: limits::Limits::new(),
             wallet: wallet::Wallet::default(),
             courier: callbacks::Courier::new(settings.callback_time_divisor)?,
-            time: time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?,
+            time,
             clock,
             due: Notify::new(),
             tasks,
@@ -127,7 +132,9 @@ const LOOK_MS_MAX: i64 = 60_000;
 impl Inner {
     /// Lets happen what is due, and reports it.
     fn ripen(self: &Arc<Self>) {
-        for (order, refund) in self.orders.ripen(self.time.now(), self.switches.now().close_at_expiry) {
+        let now = self.time.now();
+        self.signer.turn(self.platform.signing(now));
+        for (order, refund) in self.orders.ripen(now, self.switches.now().close_at_expiry) {
             callbacks::refunded(self, &order, &refund);
         }
     }

@@ -132,6 +132,8 @@ async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         (&Method::POST, "/phone/pay") => phone::pay(&inner, &body),
         (&Method::POST, "/phone/auth-code") => phone::auth_code(&inner, &body),
         (&Method::GET, "/sandbox/orders") => desk::orders(&inner),
+        (&Method::GET, "/sandbox/certificates") => desk::certificates(&inner),
+        (&Method::POST, "/sandbox/certificates") => desk::rotate(&inner, &body),
         (&Method::GET, "/sandbox/clock") => desk::clock(&inner),
         (&Method::POST, "/sandbox/clock") => desk::drive(&inner, &body),
         (&Method::GET, "/sandbox/refunds") => desk::refunds(&inner),

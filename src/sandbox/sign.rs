@@ -1,5 +1,7 @@
 //! Signatures, the platform's side: checks what merchants sign, signs answers and notices with the key the merchant's mode asks for.
 
+use std::sync::{Mutex, PoisonError};
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey};
 use base64::Engine;
@@ -11,6 +13,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::SandboxError;
 use super::accounts::{Account, Merchant, random};
+use super::platform::Certificate;
 
 /// What an `Authorization` field claims.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,27 +47,33 @@ pub(super) enum KeyMode {
     PublicKey,
 }
 
+/// The key in a PEM text.
+pub(super) fn key_pair(pem: &str) -> Option<RsaKeyPair> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
+    RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()
+}
+
 /// The platform's keys.
 pub(super) struct Signer {
-    certificate_key: RsaKeyPair,
-    certificate_serial: String,
+    /// The certificate whose turn it is.
+    certificate: Mutex<Certificate>,
     public_mode_key: RsaKeyPair,
     public_key_id: String,
 }
 
 impl Signer {
-    pub(super) fn new(account: &Account) -> Result<Self, SandboxError> {
+    pub(super) fn new(account: &Account, certificate: Certificate) -> Result<Self, SandboxError> {
         let broken = || SandboxError::Keys("a key of the account cannot be read".to_owned());
-        let private = |pem: &str| {
-            let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).ok()?;
-            RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).ok()
-        };
         Ok(Self {
-            certificate_key: private(&account.platform_key_pem).ok_or_else(broken)?,
-            certificate_serial: account.platform_serial.clone(),
-            public_mode_key: private(&account.public_mode_key_pem).ok_or_else(broken)?,
+            certificate: Mutex::new(certificate),
+            public_mode_key: key_pair(&account.public_mode_key_pem).ok_or_else(broken)?,
             public_key_id: account.public_key_id.clone(),
         })
+    }
+
+    /// From now on this certificate signs.
+    pub(super) fn turn(&self, certificate: Certificate) {
+        *self.certificate.lock().unwrap_or_else(PoisonError::into_inner) = certificate;
     }
 
     /// Which key a request asks its answer to be signed with.
@@ -75,8 +84,9 @@ impl Signer {
 
     /// The `Wechatpay-*` fields over `body`. A `probe` carries a signature that must not verify.
     pub(super) fn fields(&self, mode: KeyMode, seconds: i64, body: &[u8], probe: bool) -> HeaderMap {
+        let certificate = self.certificate.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (key, serial) = match mode {
-            KeyMode::Certificates => (&self.certificate_key, &self.certificate_serial),
+            KeyMode::Certificates => (certificate.key.as_ref(), &certificate.serial),
             KeyMode::PublicKey => (&self.public_mode_key, &self.public_key_id),
         };
         let nonce = crate::ids::hex(&random(16).unwrap_or_default()).to_uppercase();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::market::{Market, verdict};
+use super::stall::Stall;
 
 #[tokio::test]
 async fn each_merchant_trades_in_its_own_name() {
@@ -30,4 +31,28 @@ async fn a_public_key_merchant_has_no_certificates() {
     let some = market.demo().get("/v3/certificates").await;
     assert_eq!(some.header("wechatpay-serial"), account["platform_serial"].as_str().expect("a serial"));
     assert_eq!(some.json()["data"][0]["serial_no"], account["platform_serial"]);
+}
+
+#[tokio::test]
+async fn certificates_rotate_with_both_valid_for_a_while() {
+    let (mut market, stall) = (Market::open().await, Stall::open().await);
+    let shop = market.demo();
+    let old = market.file("account.json")["platform_serial"].as_str().expect("a serial").to_owned();
+    market.say("/sandbox/certificates", json!({"rotate": true, "signs_in_ms": 86_400_000, "old_valid_ms": 432_000_000})).await;
+    let listed = shop.get("/v3/certificates").await;
+    let serials = |list: &serde_json::Value| {
+        let data = list["data"].as_array().expect("a list").iter();
+        data.map(|item| item["serial_no"].as_str().expect("a serial").to_owned()).collect::<Vec<_>>()
+    };
+    let both = serials(&listed.json());
+    assert_eq!((both.len(), &both[0], listed.header("wechatpay-serial")), (2, &old, old.as_str()), "listed a day before it signs");
+    market.restart().await;
+    market.say("/sandbox/clock", json!({"advance_ms": 86_400_000})).await;
+    let shop = market.demo();
+    let made = shop.post("/v3/pay/transactions/native", &shop.order("order-0001", 1, &json!({"notify_url": stall.url()}))).await;
+    assert_eq!(made.header("wechatpay-serial"), both[1], "the newest signs");
+    market.say("/phone/pay", made.json()).await;
+    assert_eq!(stall.until(1).await[0].headers["wechatpay-serial"], both[1].as_str(), "notices too");
+    market.say("/sandbox/clock", json!({"advance_ms": 4 * 86_400_000_i64})).await;
+    assert_eq!(serials(&shop.get("/v3/certificates").await.json()), both[1..], "the old one has gone");
 }

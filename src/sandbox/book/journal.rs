@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -29,7 +30,7 @@ impl Journal {
         let lines = text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let entries =
             lines.map(serde_json::from_slice).collect::<Result<Vec<Value>, _>>().map_err(|e| failed(format!("holds a line that is no JSON: {e}")))?;
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(|e| failed(e.to_string()))?;
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|e| failed(e.to_string()))?;
         file.set_len(whole as u64).map_err(|e| failed(e.to_string()))?;
         Ok((Self { file, path: path.to_owned() }, entries))
     }
