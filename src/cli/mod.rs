@@ -1,5 +1,6 @@
-//! The command line: `fengate [serve]`, `fengate check`, `fengate key new`. The one place that talks to people on a terminal.
+//! The command line: `fengate [serve]`, `fengate sandbox`, `fengate check`, `fengate key new`. The one place that talks to people on a terminal.
 
+mod sandbox;
 mod serve;
 mod welcome;
 
@@ -38,6 +39,8 @@ enum Command {
         #[arg(long, value_enum, default_value_t = serve::LogFormat::Text)]
         log: serve::LogFormat,
     },
+    /// WeChat Pay v3 on this machine, on its own: for whoever has only an SDK. Needs no routes.toml.
+    Sandbox(sandbox::SandboxArguments),
     /// Check routes.toml: every fault at once, each with its line.
     Check,
     /// Keys of callers.
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command.unwrap_or(Command::Serve { log: serve::LogFormat::Text }) {
         Command::Serve { log } => load(&arguments.config).and_then(|routes| serve::serve(routes, log)),
+        Command::Sandbox(arguments) => sandbox::serve(arguments),
         Command::Check => check(&arguments.config),
         Command::Key { command: KeyCommand::New } => key_new(),
     };

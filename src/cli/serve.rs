@@ -43,7 +43,8 @@ pub(super) fn serve(routes: Routes, log: LogFormat) -> anyhow::Result<()> {
     })
 }
 
-async fn told_to_end() -> anyhow::Result<&'static str> {
+/// Waits for SIGTERM or Ctrl-C.
+pub(super) async fn told_to_end() -> anyhow::Result<&'static str> {
     let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).context("SIGTERM cannot be heard")?;
     tokio::select! {
         _ = term.recv() => Ok("SIGTERM"),
@@ -51,7 +52,8 @@ async fn told_to_end() -> anyhow::Result<&'static str> {
     }
 }
 
-fn start_logs(format: LogFormat) {
+/// Logs go to stderr; `FENGATE_LOG` says how much.
+pub(super) fn start_logs(format: LogFormat) {
     let filter = EnvFilter::try_from_env("FENGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

@@ -65,23 +65,11 @@ impl Market {
     }
 
     pub(crate) fn file(&self, name: &str) -> Value {
-        serde_json::from_str(&std::fs::read_to_string(self.dir.path().join(name)).expect("a file")).expect("JSON")
+        file(self.dir.path(), name)
     }
 
     fn shop(&self, json: &Value) -> Shop {
-        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
-        let der = PrivatePkcs8KeyDer::from_pem_slice(text("private_key").as_bytes()).expect("PEM");
-        let subs = json["sub_mchids"].as_array().into_iter().flatten().map(|number| number.as_str().expect("a number").to_owned());
-        Shop {
-            address: self.address,
-            mchid: text("mchid"),
-            appid: text("appid"),
-            serial: text("serial"),
-            apiv3_key: text("apiv3_key"),
-            sub_mchids: subs.collect(),
-            key: RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("RSA"),
-            clock: Clock::system(),
-        }
+        Shop::at(self.address, json)
     }
 
     /// Says something to the desk or the phone; it has to be taken.
@@ -93,6 +81,30 @@ impl Market {
 
     pub(crate) async fn see(&self, path: &str) -> Value {
         visitor::get(self.address, path, &[]).await.json()
+    }
+}
+
+/// A JSON file of a sandbox's folder.
+pub(crate) fn file(dir: &std::path::Path, name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(dir.join(name)).expect("a file")).expect("JSON")
+}
+
+impl Shop {
+    /// The merchant of a file, at the sandbox there.
+    pub(crate) fn at(address: SocketAddr, json: &Value) -> Self {
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        let der = PrivatePkcs8KeyDer::from_pem_slice(text("private_key").as_bytes()).expect("PEM");
+        let subs = json["sub_mchids"].as_array().into_iter().flatten().map(|number| number.as_str().expect("a number").to_owned());
+        Self {
+            address,
+            mchid: text("mchid"),
+            appid: text("appid"),
+            serial: text("serial"),
+            apiv3_key: text("apiv3_key"),
+            sub_mchids: subs.collect(),
+            key: RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("RSA"),
+            clock: Clock::system(),
+        }
     }
 }
 
