@@ -10,8 +10,8 @@ mod house {
     mod closing;
     mod combining;
     mod failing;
-    mod forwarding;
     mod faults;
+    mod forwarding;
     mod living;
     mod market;
     mod merchants;

@@ -2,6 +2,7 @@
 //! merchant at one rail; WeChat Pay v3 is the first.
 
 mod advice;
+mod bills;
 pub mod family;
 pub mod herald;
 mod notices;
@@ -13,8 +14,10 @@ pub mod wechatpay;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use jiff::civil::Date;
 
 pub use advice::{Advice, Failed};
+pub use bills::{BillError, FundAccount, FundFlowBill, FundFlowRow, TradeBill, TradeBillKind, TradeRefund, TradeRow, TradeTotals};
 pub use notices::{Notice, NoticeError, Resource};
 pub use orders::{
     CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDetails, OrderDraft, QueryOutcome, Trade, TradeState, TradeType, Transaction,
@@ -92,6 +95,16 @@ impl Connector {
     /// Asks how a refund stands.
     pub async fn query_refund(&self, out_refund_no: &OutRefundNo) -> RefundQueryOutcome {
         self.rail.query_refund(out_refund_no).await
+    }
+
+    /// What happened to orders and refunds on a day of Beijing's calendar. There from ten in the morning of the next day, for three months.
+    pub async fn trade_bill(&self, day: Date, kind: TradeBillKind) -> Result<TradeBill, BillError> {
+        self.rail.trade_bill(day, kind).await
+    }
+
+    /// What moved on an account of the merchant on a day.
+    pub async fn fund_flow_bill(&self, day: Date, account: FundAccount) -> Result<FundFlowBill, BillError> {
+        self.rail.fund_flow_bill(day, account).await
     }
 
     /// Signs what a client invokes a payment with. Every value is a text, also the time; nothing secret is inside.

@@ -17,11 +17,15 @@ use super::{WechatPay, fault::Fault};
 use crate::dial::DialError;
 use crate::metrics::seconds;
 
-/// How long the rail may take to answer: it promises less, and a payer waits.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer may take and how large it may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) within: Duration,
+    pub(super) bytes_max: usize,
+}
 
-/// The largest answer that is read: a query answer with fifty coupons is a tenth of it.
-const ANSWER_BYTES_MAX: usize = 256 * 1024;
+/// The rail promises less time, and a payer waits; a query answer with fifty coupons is a tenth of it.
+const ANSWER_ROOM: Room = Room { within: Duration::from_secs(10), bytes_max: 256 * 1024 };
 
 const FORWARD_QUESTION: Operation = Operation::new("forward_question", Nature::Read);
 const FORWARD: Operation = Operation::new("forward", Nature::Money);
@@ -130,22 +134,11 @@ pub(super) struct Answered {
 impl WechatPay {
     /// Makes a call and reads its answer.
     pub(in crate::connectors) async fn call<A>(&self, call: &Call<A>) -> Result<A, Failed> {
-        let failed = |condition: Condition<'_>, why: String| Failed { advice: advice(call.operation.nature, condition), ..Failed::unsent(why) };
-        let answered = match self.ask(call).await {
-            Ok(answered) => answered,
-            Err(Silence::NotSent(why)) => return Err(failed(Condition::NotSent, why)),
-            Err(Silence::NoAnswer(why)) => return Err(failed(Condition::NoAnswer, why)),
-            Err(Silence::Unbelievable(why)) => return Err(failed(Condition::Unbelievable, why)),
-        };
+        let nature = call.operation.nature;
+        let answered = self.ask(call).await.map_err(|silence| silence.failed(nature))?;
         match answered.fault {
-            None => (call.read)(&answered.body).map_err(|why| failed(Condition::Unbelievable, why)),
-            Some(fault) => Err(Failed {
-                advice: advice(call.operation.nature, Condition::Answer { status: fault.status, code: &fault.code }),
-                status: Some(fault.status),
-                code: fault.code,
-                message: fault.message,
-                internal: fault.internal,
-            }),
+            None => (call.read)(&answered.body).map_err(|why| Silence::Unbelievable(why).failed(nature)),
+            Some(fault) => Err(fault.failed(nature)),
         }
     }
 
@@ -191,10 +184,9 @@ impl WechatPay {
 
     /// Sends a call, to the other host too where that is harmless.
     pub(super) async fn exchange<A>(&self, call: &Call<A>) -> Result<Response<Bytes>, Silence> {
-        let authorization = self.signer.authorization(&call.method, &call.target, &call.body, self.clock.now().seconds());
-        let authorization = authorization.ok_or_else(|| Silence::NotSent("the system gives no random numbers".to_owned()))?;
+        let authorization = self.authorization(call)?;
         let (first, other) = self.hosts.order();
-        let result = self.send(first, call, &authorization).await;
+        let result = self.send(first, call, &authorization, ANSWER_ROOM).await;
         let why = match (&result, call.operation.nature) {
             (Err(DialError::NotSent(_)), _) => "not_sent",
             (Err(DialError::Timeout(_)), Nature::Read) => "timeout",
@@ -203,12 +195,33 @@ impl WechatPay {
         let Some(other) = other else { return result.map_err(Silence::from) };
         self.metrics.rail_host_switches.with_label_values(&[why]).inc();
         // The signature covers no host: the same bytes, signature included, are as good there.
-        Ok(self.send(other, call, &authorization).await?)
+        Ok(self.send(other, call, &authorization, ANSWER_ROOM).await?)
     }
 
-    async fn send<A>(&self, host: &str, call: &Call<A>, authorization: &str) -> Result<Response<Bytes>, DialError> {
+    fn authorization<A>(&self, call: &Call<A>) -> Result<String, Silence> {
+        let authorization = self.signer.authorization(&call.method, &call.target, &call.body, self.clock.now().seconds());
+        authorization.ok_or_else(|| Silence::NotSent("the system gives no random numbers".to_owned()))
+    }
+
+    /// Fetches a file from `origin`. It comes unsigned: whoever asked knows its digest.
+    pub(super) async fn download(&self, operation: Operation, origin: &str, target: String, room: Room) -> Result<Bytes, Failed> {
+        let call = Call::<()> { operation, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: |_| Ok(()) };
+        let result = match self.authorization(&call) {
+            Ok(authorization) => self.send(origin, &call, &authorization, room).await.map_err(Silence::from),
+            Err(silence) => Err(silence),
+        };
+        let result = match result {
+            Ok(response) if response.status() == StatusCode::OK => Ok(response.into_body()),
+            Ok(response) => Err(fault::read(&response).failed(operation.nature)),
+            Err(silence) => Err(silence.failed(operation.nature)),
+        };
+        self.metrics.rail_calls.with_label_values(&[operation.name, if result.is_ok() { "ok" } else { "refused" }]).inc();
+        result
+    }
+
+    async fn send<A>(&self, host: &str, call: &Call<A>, authorization: &str, room: Room) -> Result<Response<Bytes>, DialError> {
         let request = self.request(host, call, authorization).map_err(|e| DialError::NotSent(e.to_string()))?;
-        let result = self.dial.send_whole(request, ANSWER_WITHIN, ANSWER_BYTES_MAX).await;
+        let result = self.dial.send_whole(request, room.within, room.bytes_max).await;
         self.hosts.note(host, !matches!(result, Err(DialError::NotSent(_) | DialError::Timeout(_))));
         result
     }
@@ -240,6 +253,18 @@ pub(super) enum Silence {
     NoAnswer(String),
     /// There is an answer, and it cannot be believed.
     Unbelievable(String),
+}
+
+impl Silence {
+    /// What may be done about it.
+    pub(super) fn failed(self, nature: Nature) -> Failed {
+        let (condition, why) = match self {
+            Self::NotSent(why) => (Condition::NotSent, why),
+            Self::NoAnswer(why) => (Condition::NoAnswer, why),
+            Self::Unbelievable(why) => (Condition::Unbelievable, why),
+        };
+        Failed { advice: advice(nature, condition), ..Failed::unsent(why) }
+    }
 }
 
 impl From<DialError> for Silence {

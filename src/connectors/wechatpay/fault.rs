@@ -4,18 +4,21 @@ use bytes::Bytes;
 use http::Response;
 use serde::Deserialize;
 
+use super::super::advice::Failed;
+use super::retry::{Condition, Nature, advice};
+
 /// Longest text of the rail that is kept.
 const MESSAGE_CHARS_MAX: usize = 256;
 
 /// An answer that is not 200 or 204.
 #[derive(Debug)]
 pub(super) struct Fault {
-    pub(super) status: u16,
+    status: u16,
     /// Upper case, without underscores: both spellings occur. Empty if the body is none of the rail's.
-    pub(super) code: String,
-    pub(super) message: String,
+    code: String,
+    message: String,
     /// The number behind the last dash of `Request-ID`.
-    pub(super) internal: String,
+    internal: String,
 }
 
 #[derive(Deserialize)]
@@ -23,6 +26,14 @@ struct FaultFields {
     code: String,
     #[serde(default)]
     message: String,
+}
+
+impl Fault {
+    /// What may be done about it.
+    pub(super) fn failed(self, nature: Nature) -> Failed {
+        let advice = advice(nature, Condition::Answer { status: self.status, code: &self.code });
+        Failed { advice, status: Some(self.status), code: self.code, message: self.message, internal: self.internal }
+    }
 }
 
 /// Reads an error answer. It may be unsigned, so what it says is taken only for what nobody could gain by forging.

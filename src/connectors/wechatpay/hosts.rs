@@ -72,6 +72,11 @@ impl Hosts {
             }
         }
     }
+
+    /// Whether `origin` (scheme and host) is one of these.
+    pub(super) fn has(&self, origin: &str) -> bool {
+        self.primary == origin || self.backup.as_deref() == Some(origin)
+    }
 }
 
 #[cfg(test)]

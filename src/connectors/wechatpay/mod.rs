@@ -1,6 +1,7 @@
 //! WeChat Pay v3 as a client: signs requests, verifies answers before they are parsed, keeps the ring of the platform's keys.
 //! Facts: <https://pay.weixin.qq.com/doc/v3/merchant/4012365342> (signing), 4013053249 (verifying), 4012068676 (certificates).
 
+mod bills;
 pub mod call;
 mod certs;
 mod config;
@@ -12,6 +13,7 @@ mod orders;
 pub mod paysign;
 mod refunds;
 mod retry;
+mod sheet;
 mod sign;
 mod transaction;
 mod verify;

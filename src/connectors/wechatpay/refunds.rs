@@ -156,7 +156,6 @@ mod tests {
     use http::Response;
 
     use super::super::fault;
-    use super::super::retry::{Condition, advice};
     use super::*;
     use crate::ids::OutTradeNo;
     use crate::money::Money;
@@ -189,9 +188,7 @@ mod tests {
     fn outcome(status: u16, code: &str, request_id: &str) -> RefundOutcome {
         let body = if code.is_empty() { Bytes::from_static(b"<html>") } else { Bytes::from(format!(r#"{{"code":"{code}","message":"m"}}"#)) };
         let response = Response::builder().status(status).header("Request-ID", request_id).body(body).expect("a response");
-        let fault = fault::read(&response);
-        let advice = advice(REFUND.nature, Condition::Answer { status: fault.status, code: &fault.code });
-        not_refunded(Failed { advice, status: Some(fault.status), code: fault.code, message: fault.message, internal: fault.internal })
+        not_refunded(fault::read(&response).failed(REFUND.nature))
     }
 
     #[test]

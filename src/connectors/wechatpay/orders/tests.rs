@@ -1,7 +1,6 @@
 //! Tests of orders: golden bytes of every trade type, and the meaning of every refusal.
 
 use super::super::fault;
-use super::super::retry::{Condition, advice};
 use super::*;
 use crate::clock::UnixMs;
 use crate::connectors::OrderDetails;
@@ -13,9 +12,7 @@ use http::Response;
 fn failed(operation: Operation, status: u16, code: &str, request_id: &str) -> Failed {
     let body = if code.is_empty() { Bytes::from_static(b"<html>") } else { Bytes::from(format!(r#"{{"code":"{code}","message":"m"}}"#)) };
     let response = Response::builder().status(status).header("Request-ID", request_id).body(body).expect("a response");
-    let fault = fault::read(&response);
-    let advice = advice(operation.nature, Condition::Answer { status: fault.status, code: &fault.code });
-    Failed { advice, status: Some(fault.status), code: fault.code, message: fault.message, internal: fault.internal }
+    fault::read(&response).failed(operation.nature)
 }
 
 fn order(sub: Option<&SubMerchant>, trade: Trade<'_>, details: OrderDetails<'_>) -> String {
