@@ -44,3 +44,13 @@ pub struct WechatPayAccount {
     /// The application the merchant number is bound to.
     pub appid: String,
 }
+
+/// Which algorithms a merchant signs and is answered with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// RSA with SHA-256, AES-256-GCM: every ordinary merchant.
+    #[default]
+    Rsa,
+    /// GuoMi: SM2 with SM3, SM4-GCM. WeChat Pay opens it on request only.
+    Sm2,
+}

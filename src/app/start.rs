@@ -22,7 +22,7 @@ use crate::edge::{House, Model, SharedHouse};
 use crate::ids::MerchantId;
 use crate::ledger::{Ledger, LedgerError};
 use crate::limits::Limits;
-use crate::merchant::{Merchant, WechatPayAccount};
+use crate::merchant::{Algorithm, Merchant, WechatPayAccount};
 use crate::metrics::Metrics;
 use crate::payment::function::PaymentFunction;
 use crate::payments::carry::Carry;
@@ -144,6 +144,9 @@ impl App {
             tasks: tasks.clone(),
             metrics: metrics.clone(),
         });
+        for rail in house.rails.values() {
+            rail.connector.keep_fresh(&tasks);
+        }
         tasks.background(Reconcile { ledger, execute, settle, clock, metrics: metrics.clone() }.run());
         let sandbox_address = sandbox.as_ref().map(|(_, address)| *address);
         if let (Some((sandbox, _)), Some(listener)) = (sandbox, listeners.sandbox) {
@@ -230,6 +233,7 @@ fn config(routes: &Routes, route: &MerchantRoute, sandbox: Option<(&sandbox::Acc
         (WechatPayRoute::Account(keys), _) => Some(Config {
             account: WechatPayAccount { mchid: keys.mchid.clone(), appid: keys.appid.clone() },
             sub_merchant: keys.sub_mchid.clone().map(|sub_mchid| SubMerchant { sub_mchid, sub_appid: keys.sub_appid.clone() }),
+            algorithm: keys.algorithm,
             serial: keys.serial.clone(),
             private_key_pem: keys.private_key.expose().to_owned(),
             apiv3_key: keys.apiv3_key.expose().to_owned(),
@@ -243,6 +247,7 @@ fn config(routes: &Routes, route: &MerchantRoute, sandbox: Option<(&sandbox::Acc
         (WechatPayRoute::Sandbox, Some((account, address))) => Some(Config {
             account: WechatPayAccount { mchid: account.mchid.clone(), appid: account.appid.clone() },
             sub_merchant: None,
+            algorithm: Algorithm::Rsa,
             serial: account.serial.clone(),
             private_key_pem: account.private_key_pem.clone(),
             apiv3_key: account.apiv3_key.clone(),

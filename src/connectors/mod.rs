@@ -29,8 +29,10 @@ use crate::dial::Dial;
 use crate::ids::{OutRefundNo, OutTradeNo};
 use crate::merchant::WechatPayAccount;
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 use wechatpay::call::{Call, Forwarded};
 use wechatpay::paysign::{Client, ClientParameters};
+use wechatpay::products::Products;
 use wechatpay::{Config, ConfigError, SealedText, WechatPay};
 
 /// Speaks to a payment rail for one merchant; cheap to clone.
@@ -49,6 +51,11 @@ impl Connector {
     /// A connector to WeChat Pay v3.
     pub fn wechatpay(config: Config, dial: Dial, clock: Clock, metrics: Metrics) -> Result<Self, ConfigError> {
         Ok(Self { rail: Arc::new(WechatPay::new(config, dial, clock, metrics)?) })
+    }
+
+    /// Keeps what notices and answers are verified with fresh, in the background.
+    pub fn keep_fresh(&self, tasks: &Tasks) {
+        self.rail.keep_fresh(tasks);
     }
 
     /// The account orders are made on; what every notice and answer must match.
@@ -112,7 +119,17 @@ impl Connector {
         self.rail.client_parameters(client, prepay_id)
     }
 
-    /// Makes a call of [`wechatpay`]'s other products. The same call may be made again: its bytes stay as they are.
+    /// Opens a sensitive field of an answer (a name, the number of a card): it is sealed for the merchant's key.
+    pub fn open_field(&self, field: &str) -> Result<String, Failed> {
+        self.rail.open_field(field)
+    }
+
+    /// WeChat Pay's other products: combined orders, code pay, profit sharing, transfers, pay score, papay, abnormal refunds.
+    pub fn products(&self) -> Products<'_> {
+        Products(&self.rail)
+    }
+
+    /// Makes a call of [`Self::products`]. The same call may be made again: its bytes stay as they are.
     pub async fn call<A>(&self, call: &Call<A>) -> Result<A, Failed> {
         self.rail.call(call).await
     }

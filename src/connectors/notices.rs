@@ -2,6 +2,7 @@
 
 use super::orders::Transaction;
 use super::refunds::Refund;
+use super::wechatpay::products::{Combined, TransferReport};
 
 /// A verified, unsealed notice. Only [`Connector::open_notice`] can make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub enum Resource {
     Transaction(Transaction),
     /// A refund that came to an end: made, closed or stuck.
     Refund(Refund),
+    /// A combined order that was paid.
+    Combined(Combined),
+    /// A transfer that came to an end.
+    Transfer(TransferReport),
     /// Something that moves nothing here.
     Other,
 }
@@ -42,7 +47,7 @@ impl Notice {
     pub fn transaction(&self) -> Option<&Transaction> {
         match &self.resource {
             Resource::Transaction(transaction) => Some(transaction),
-            Resource::Refund(_) | Resource::Other => None,
+            Resource::Refund(_) | Resource::Combined(_) | Resource::Transfer(_) | Resource::Other => None,
         }
     }
 
@@ -50,7 +55,7 @@ impl Notice {
     pub fn refund(&self) -> Option<&Refund> {
         match &self.resource {
             Resource::Refund(refund) => Some(refund),
-            Resource::Transaction(_) | Resource::Other => None,
+            Resource::Transaction(_) | Resource::Combined(_) | Resource::Transfer(_) | Resource::Other => None,
         }
     }
 }

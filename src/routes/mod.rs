@@ -17,7 +17,7 @@ pub use faults::{Fault, Faults};
 pub use key::{DEMO_KEY, KeyHash, hash_key, new_key};
 pub use secret::Secret;
 
-use crate::merchant::Merchant;
+use crate::merchant::{Algorithm, Merchant};
 use crate::payment::function::PaymentFunction;
 
 /// A whole, valid `routes.toml`.
@@ -172,6 +172,8 @@ pub struct WechatPayKeys {
     pub mchid: String,
     /// Application.
     pub appid: String,
+    /// Which algorithms it signs with.
+    pub algorithm: Algorithm,
     /// Serial number of the merchant's API certificate.
     pub serial: String,
     /// The merchant's private key, PEM.

@@ -150,6 +150,7 @@ pub(super) struct WechatPayTable {
     pub(super) platform: Option<Spanned<PlatformValue>>,
     pub(super) base_url: Option<Text>,
     pub(super) backup_url: Option<Text>,
+    pub(super) algorithm: Option<Text>,
     pub(super) sub_mchid: Option<Text>,
     pub(super) sub_appid: Option<Text>,
 }

@@ -107,6 +107,7 @@ fn a_partner_and_its_sub_merchant_are_two() {
     for (table, says) in [
         ("mchid = \"1\"\nsub_mchid = \"1\"", "partner's own"),
         ("sub_appid = \"wx2\"", "needs a sub_mchid"),
+        ("algorithm = \"md5\"", "algorithm must be"),
         ("backup_url = \"nothing\"", "must be an address"),
     ] {
         let said = lines(&SHIPPED.replacen("[merchant.wechatpay]\nsandbox = true", &format!("[merchant.wechatpay]\n{table}"), 1));

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::super::advice::Failed;
 use super::fault;
+use super::fields::Sealer;
 use super::retry::{Condition, Nature, advice};
 use super::verify::VerifyError;
 use super::{WechatPay, fault::Fault};
@@ -81,24 +82,49 @@ pub enum Forwarded {
     },
 }
 
+impl<A> Call<A> {
+    pub(super) fn new(operation: Operation, method: Method, target: String, body: Bytes, read: Read<A>) -> Self {
+        Self { operation, method, target, body, sealed_with: None, read }
+    }
+
+    /// The bytes of the body: write them down before the first sending.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The platform key its fields are sealed with; to be written down beside the body.
+    pub fn sealed_with(&self) -> Option<&str> {
+        self.sealed_with.as_deref()
+    }
+
+    /// The same call with what was written down: a body sealed again would be another in every byte.
+    #[must_use]
+    pub fn sent_before(self, body: Bytes, sealed_with: Option<String>) -> Self {
+        Self { body, sealed_with, ..self }
+    }
+
+    /// Says which key sealed the fields of the body.
+    pub(super) fn sealed_by(self, sealer: &Sealer) -> Self {
+        Self { sealed_with: sealer.serial().map(str::to_owned), ..self }
+    }
+}
+
 impl<A: DeserializeOwned> Call<A> {
     /// A question whose answer is JSON.
     pub(super) fn get(operation: Operation, target: String) -> Self {
-        Self { operation, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: json }
+        Self::new(operation, Method::GET, target, Bytes::new(), json)
+    }
+
+    /// A request with a JSON body, whose answer is JSON.
+    pub(super) fn post(operation: Operation, target: String, body: &impl Serialize) -> Self {
+        Self::new(operation, Method::POST, target, written(body), json)
     }
 }
 
 impl Call<()> {
-    /// A request with a JSON body, which is answered by 204.
+    /// A request with a JSON body, whose answer says nothing but that it was taken (204).
     pub(super) fn command(operation: Operation, target: String, body: &impl Serialize) -> Self {
-        Self { operation, method: Method::POST, target, body: written(body), sealed_with: None, read: |_| Ok(()) }
-    }
-}
-
-impl<A> Call<A> {
-    /// The bytes of the body: freeze them before the first sending.
-    pub fn body(&self) -> &Bytes {
-        &self.body
+        Self::new(operation, Method::POST, target, written(body), |_| Ok(()))
     }
 }
 
@@ -145,7 +171,7 @@ impl WechatPay {
     /// Signs and sends a request somebody else wrote. It is sent once: whether it may be repeated its author knows.
     pub(in crate::connectors) async fn forward(&self, method: Method, target: &str, body: Bytes) -> Forwarded {
         let operation = if method == Method::GET { FORWARD_QUESTION } else { FORWARD };
-        let call = Call::<()> { operation, method, target: target.to_owned(), body, sealed_with: None, read: |_| Ok(()) };
+        let call = Call::<()>::new(operation, method, target.to_owned(), body, |_| Ok(()));
         match self.ask(&call).await {
             Ok(answered) => Forwarded::Answer { status: answered.status, body: answered.body },
             Err(Silence::NotSent(why)) => Forwarded::NotSent { why },
@@ -205,7 +231,7 @@ impl WechatPay {
 
     /// Fetches a file from `origin`. It comes unsigned: whoever asked knows its digest.
     pub(super) async fn download(&self, operation: Operation, origin: &str, target: String, room: Room) -> Result<Bytes, Failed> {
-        let call = Call::<()> { operation, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: |_| Ok(()) };
+        let call = Call::<()>::new(operation, Method::GET, target, Bytes::new(), |_| Ok(()));
         let result = match self.authorization(&call) {
             Ok(authorization) => self.send(origin, &call, &authorization, room).await.map_err(Silence::from),
             Err(silence) => Err(silence),

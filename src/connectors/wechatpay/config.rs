@@ -2,6 +2,7 @@
 
 use http::Uri;
 
+pub use crate::merchant::Algorithm;
 use crate::merchant::WechatPayAccount;
 
 /// What a merchant's account needs. `Debug` shows nothing secret.
@@ -11,9 +12,11 @@ pub struct Config {
     pub account: WechatPayAccount,
     /// Whom a partner (service provider) collects for; `None` for an ordinary merchant.
     pub sub_merchant: Option<SubMerchant>,
+    /// Which algorithms the merchant signs and is answered with.
+    pub algorithm: Algorithm,
     /// Serial number of the merchant's API certificate, hexadecimal.
     pub serial: String,
-    /// The merchant's private key, PEM (PKCS#8 or PKCS#1).
+    /// The merchant's private key, PEM (PKCS#8, RSA also PKCS#1).
     pub private_key_pem: String,
     /// The APIv3 key: 32 characters.
     pub apiv3_key: String,
@@ -57,14 +60,14 @@ pub enum Platform {
 /// Why an account cannot be used. Says what is wrong, never what the secret is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The merchant's private key is no RSA key in PEM.
-    #[error("the private key cannot be read: it must be an RSA key in PEM (apiclient_key.pem)")]
+    /// The merchant's private key is no key of its algorithm in PEM.
+    #[error("the private key cannot be read: it must be an RSA key in PEM (apiclient_key.pem), or an SM2 key for algorithm = \"sm2\"")]
     PrivateKey,
     /// The APIv3 key has the wrong length.
     #[error("the APIv3 key must have 32 characters")]
     Apiv3Key,
     /// The platform's public key cannot be read.
-    #[error("the WeChat Pay public key cannot be read: it must be PEM (pub_key.pem)")]
+    #[error("the WeChat Pay public key cannot be read: it must be PEM (pub_key.pem) and of the merchant's algorithm")]
     PublicKey,
     /// The address of the API has no scheme or host.
     #[error("base_url and backup_url must be http(s)://host")]

@@ -1,15 +1,22 @@
-//! Unseals what WeChat Pay seals with a merchant's APIv3 key: AEAD_AES_256_GCM, the tag at the end of the ciphertext.
+//! Unseals what WeChat Pay seals with a merchant's APIv3 key: AEAD_AES_256_GCM (for GuoMi AEAD_SM4_GCM), the tag at the end of the ciphertext.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use super::config::Algorithm;
+use super::guomi::Sm4Key;
+
 /// A merchant's APIv3 key: 32 characters, used as they are.
-pub(super) struct Apiv3Key(LessSafeKey);
+pub(super) struct Apiv3Key {
+    aes: LessSafeKey,
+    /// For merchants with GuoMi only.
+    sm4: Option<Sm4Key>,
+}
 
 /// Something sealed, as certificates and notices carry it.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Sealed {
     algorithm: String,
     nonce: String,
@@ -29,20 +36,24 @@ pub struct SealedText {
 
 impl Apiv3Key {
     /// `None` if the key has not 32 characters.
-    pub(super) fn new(key: &str) -> Option<Self> {
-        Some(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_bytes()).ok()?)))
+    pub(super) fn new(algorithm: Algorithm, key: &str) -> Option<Self> {
+        let aes = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_bytes()).ok()?);
+        Some(Self { aes, sm4: if algorithm == Algorithm::Sm2 { Sm4Key::new(key.as_bytes()) } else { None } })
     }
 
     /// The plain text; any length of anything gives an error, never a panic.
     pub(super) fn unseal(&self, sealed: &Sealed) -> Result<Vec<u8>, String> {
-        if sealed.algorithm != "AEAD_AES_256_GCM" {
-            return Err("sealed with an algorithm that is not AEAD_AES_256_GCM".to_owned());
-        }
-        let nonce = Nonce::try_assume_unique_for_key(sealed.nonce.as_bytes()).map_err(|_| "a nonce that has not 12 bytes".to_owned())?;
         let mut text = STANDARD.decode(&sealed.ciphertext).map_err(|_| "a ciphertext that is not base64".to_owned())?;
-        let aad = Aad::from(sealed.associated_data.as_deref().unwrap_or_default());
-        let opened = self.0.open_in_place(nonce, aad, &mut text).map_err(|_| "it does not open with this merchant's APIv3 key".to_owned())?;
-        Ok(opened.to_vec())
+        let (nonce, aad) = (sealed.nonce.as_bytes(), sealed.associated_data.as_deref().unwrap_or_default());
+        let closed = "it does not open with this merchant's APIv3 key";
+        match (sealed.algorithm.as_str(), &self.sm4) {
+            ("AEAD_AES_256_GCM", _) => {
+                let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| "a nonce that has not 12 bytes".to_owned())?;
+                Ok(self.aes.open_in_place(nonce, Aad::from(aad), &mut text).map_err(|_| closed.to_owned())?.to_vec())
+            }
+            ("AEAD_SM4_GCM", Some(sm4)) => sm4.unseal(nonce, aad.as_bytes(), &text).ok_or_else(|| closed.to_owned()),
+            _ => Err("sealed with an algorithm that is none of this merchant's".to_owned()),
+        }
     }
 
     /// Seals as the platform does; `None` only if the system's random numbers fail.
@@ -53,7 +64,7 @@ impl Apiv3Key {
         let nonce = STANDARD.encode(chance);
         let mut text = plain.to_vec();
         let unique = Nonce::try_assume_unique_for_key(nonce.as_bytes()).ok()?;
-        self.0.seal_in_place_append_tag(unique, Aad::from(associated_data), &mut text).ok()?;
+        self.aes.seal_in_place_append_tag(unique, Aad::from(associated_data), &mut text).ok()?;
         Some(SealedText { nonce, ciphertext: STANDARD.encode(text) })
     }
 }
@@ -75,14 +86,14 @@ mod tests {
     #[test]
     fn the_plain_vector_opens() {
         let vector = &vectors("aead_aes_256_gcm")[0];
-        let key = Apiv3Key::new(&text_of(vector, "key_utf8")).expect("a key");
+        let key = Apiv3Key::new(Algorithm::Rsa, &text_of(vector, "key_utf8")).expect("a key");
         let opened = key.unseal(&sealed(&text_of(vector, "nonce_utf8"), &text_of(vector, "aad_utf8"), &text_of(vector, "ciphertext")));
         assert_eq!(opened, Ok(bytes_of(vector, "plaintext_utf8")));
     }
 
     #[test]
     fn what_is_sealed_opens_with_its_own_data_only() {
-        let key = Apiv3Key::new(KEY).expect("a key");
+        let key = Apiv3Key::new(Algorithm::Rsa, KEY).expect("a key");
         let SealedText { nonce, ciphertext } = key.seal("支付".as_bytes(), "transaction").expect("sealed");
         assert_eq!(key.unseal(&sealed(&nonce, "transaction", &ciphertext)).as_deref(), Ok("支付".as_bytes()));
         assert!(key.unseal(&sealed(&nonce, "refund", &ciphertext)).is_err());
@@ -91,7 +102,7 @@ mod tests {
 
     #[test]
     fn hostile_lengths_are_errors() {
-        let key = Apiv3Key::new(KEY).expect("a key");
+        let key = Apiv3Key::new(Algorithm::Rsa, KEY).expect("a key");
         for (nonce, ciphertext) in [
             ("", ""),
             ("uluk4a9R25RW", ""),
@@ -102,6 +113,9 @@ mod tests {
         ] {
             assert!(key.unseal(&sealed(nonce, "", ciphertext)).is_err(), "{nonce} {ciphertext}");
         }
-        assert!(Apiv3Key::new("short").is_none());
+        assert!(Apiv3Key::new(Algorithm::Rsa, "short").is_none());
+        let guomi = Sealed { algorithm: "AEAD_SM4_GCM".to_owned(), ..sealed("uluk4a9R25RW", "", "AAAAAAAAAAAAAAAAAAAAAAAA") };
+        assert!(key.unseal(&guomi).is_err_and(|why| why.contains("none of this merchant's")));
+        assert!(Apiv3Key::new(Algorithm::Sm2, KEY).expect("a key").unseal(&guomi).is_err_and(|why| why.contains("does not open")));
     }
 }

@@ -2,14 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::Uri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::config::Algorithm;
+use super::guomi::tests::fresh_sm2;
+use super::keys::MerchantKey;
 use super::tests::{config, fresh_key};
 use super::verify::tests::NOW;
 use super::{Platform, WechatPay};
@@ -36,32 +35,46 @@ pub(super) enum Play {
 
 pub(super) struct Fake {
     pub(super) base: String,
-    /// Method and target, and whole requests, in the order they came.
+    /// Whole requests, in the order they came.
     asked: Arc<Mutex<Vec<String>>>,
-    key_pem: String,
+    algorithm: Algorithm,
     public_pem: String,
     tasks: Tasks,
+}
+
+/// How a fake signs: the serial it names, and its key.
+struct Signing {
+    serial: String,
+    key: MerchantKey,
 }
 
 impl Fake {
     /// Serves `plays` one after the other, then the last for ever. `{base}` in a body is the fake's own address.
     pub(super) async fn serving(plays: Vec<Play>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let pair = fresh_key();
-        let fake = Self {
-            base: format!("http://{}", listener.local_addr().expect("an address")),
-            asked: Arc::default(),
-            key_pem: pair.serialize_pem(),
-            public_pem: pair.public_key_pem(),
-            tasks: Tasks::new(),
-        };
-        let (asked, base, key) = (Arc::clone(&fake.asked), fake.base.clone(), fake.key_pem.clone());
+        Self::with(Algorithm::Rsa, KEY_ID, (pair.serialize_pem(), pair.public_key_pem()), plays).await
+    }
+
+    /// The same, signing with SM2.
+    pub(super) async fn of_guomi(plays: Vec<Play>) -> Self {
+        let (private, public) = fresh_sm2();
+        let public = sm2::pkcs8::Document::try_from(public).expect("DER").to_pem("PUBLIC KEY", sm2::pkcs8::LineEnding::LF).expect("PEM");
+        Self::with(Algorithm::Sm2, KEY_ID, (private, public), plays).await
+    }
+
+    /// The same, signing as `serial` with a key pair given in PEM.
+    pub(super) async fn with(algorithm: Algorithm, serial: &str, (private_pem, public_pem): (String, String), plays: Vec<Play>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let fake = Self { base, asked: Arc::default(), algorithm, public_pem, tasks: Tasks::new() };
+        let (asked, base) = (Arc::clone(&fake.asked), fake.base.clone());
+        let signing = Signing { serial: serial.to_owned(), key: MerchantKey::new(algorithm, &private_pem).expect("a key") };
         fake.tasks.background(async move {
             let mut plays = plays.into_iter();
             let mut last = Play::HangUp;
             while let Ok((socket, _)) = listener.accept().await {
                 last = plays.next().unwrap_or(last);
-                answer(socket, &last, &base, &key, &asked).await;
+                answer(socket, &last, &base, &signing, &asked).await;
             }
         });
         fake
@@ -71,6 +84,10 @@ impl Fake {
     pub(super) fn rail(&self, edit: impl FnOnce(&mut super::Config)) -> WechatPay {
         let mut config = config(&fresh_key(), None);
         config.platform = Platform::PublicKey { id: KEY_ID.to_owned(), pem: self.public_pem.clone() };
+        if self.algorithm == Algorithm::Sm2 {
+            config.algorithm = Algorithm::Sm2;
+            config.private_key_pem = fresh_sm2().0;
+        }
         config.base_url = self.base.parse::<Uri>().expect("an address");
         edit(&mut config);
         let dial = Dial::new(std::time::Duration::from_secs(1)).expect("a client");
@@ -89,7 +106,7 @@ impl Drop for Fake {
     }
 }
 
-async fn answer(mut socket: TcpStream, play: &Play, base: &str, key_pem: &str, asked: &Mutex<Vec<String>>) {
+async fn answer(mut socket: TcpStream, play: &Play, base: &str, signing: &Signing, asked: &Mutex<Vec<String>>) {
     let request = read(&mut socket).await;
     asked.lock().expect("unpoisoned").push(request);
     let (status, body, signed) = match play {
@@ -106,9 +123,9 @@ async fn answer(mut socket: TcpStream, play: &Play, base: &str, key_pem: &str, a
         let mut text = format!("{timestamp}\nnonce\n").into_bytes();
         text.extend_from_slice(&body);
         text.extend_from_slice(if matches!(play, Play::Forged(..)) { b" \n" } else { b"\n" });
-        let signature = sign(key_pem, &text);
+        let (serial, signature) = (&signing.serial, signing.key.sign(&text).expect("signed"));
         head += &format!(
-            "Wechatpay-Timestamp: {timestamp}\r\nWechatpay-Nonce: nonce\r\nWechatpay-Serial: {KEY_ID}\r\nWechatpay-Signature: {signature}\r\n"
+            "Wechatpay-Timestamp: {timestamp}\r\nWechatpay-Nonce: nonce\r\nWechatpay-Serial: {serial}\r\nWechatpay-Signature: {signature}\r\n"
         );
     }
     head += "\r\n";
@@ -128,14 +145,4 @@ async fn read(socket: &mut TcpStream) -> String {
         }
     }
     String::new()
-}
-
-fn sign(key_pem: &str, text: &[u8]) -> String {
-    use rustls::pki_types::PrivateKeyDer;
-    use rustls::pki_types::pem::PemObject;
-    let PrivateKeyDer::Pkcs8(der) = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).expect("a key") else { panic!("PKCS#8") };
-    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("a key");
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature).expect("signed");
-    STANDARD.encode(signature)
 }

@@ -7,16 +7,23 @@ mod certs;
 mod config;
 mod crypt;
 mod fault;
+mod fields;
+mod guomi;
 mod hosts;
+mod keys;
 mod notice;
 mod orders;
 pub mod paysign;
+pub mod products;
 mod refunds;
 mod retry;
+mod ring;
 mod sheet;
 mod sign;
 mod transaction;
 mod verify;
+
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::HeaderValue;
@@ -26,15 +33,16 @@ use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::merchant::WechatPayAccount;
 use crate::metrics::Metrics;
+use crate::tasks::Tasks;
 use call::{Call, Operation};
-use certs::Ring;
 use crypt::Apiv3Key;
 use hosts::Hosts;
 use retry::Nature;
+use ring::Ring;
 use sign::Signer;
 use verify::VerifyError;
 
-pub use config::{Config, ConfigError, Platform, SubMerchant};
+pub use config::{Algorithm, Config, ConfigError, Platform, SubMerchant};
 pub use crypt::SealedText;
 
 const CERTIFICATES: Operation = Operation::new("certificates", Nature::Read);
@@ -43,6 +51,7 @@ const CERTIFICATES: Operation = Operation::new("certificates", Nature::Read);
 pub(super) struct WechatPay {
     account: WechatPayAccount,
     sub_merchant: Option<SubMerchant>,
+    algorithm: Algorithm,
     signer: Signer,
     apiv3_key: Apiv3Key,
     ring: Ring,
@@ -61,14 +70,16 @@ impl WechatPay {
         }
         let (ring, asks_for_key) = match &config.platform {
             Platform::Certificates => (Ring::empty(), None),
-            Platform::PublicKey { id, pem } => {
-                (Ring::holding(id, pem).ok_or(ConfigError::PublicKey)?, Some(HeaderValue::from_str(id).map_err(|_| ConfigError::PublicKey)?))
-            }
+            Platform::PublicKey { id, pem } => (
+                Ring::holding(config.algorithm, id, pem).ok_or(ConfigError::PublicKey)?,
+                Some(HeaderValue::from_str(id).map_err(|_| ConfigError::PublicKey)?),
+            ),
         };
         Ok(Self {
-            signer: Signer::new(&config.account.mchid, &config.serial, &config.private_key_pem).ok_or(ConfigError::PrivateKey)?,
-            apiv3_key: Apiv3Key::new(&config.apiv3_key).ok_or(ConfigError::Apiv3Key)?,
+            signer: Signer::new(config.algorithm, &config.account.mchid, &config.serial, &config.private_key_pem).ok_or(ConfigError::PrivateKey)?,
+            apiv3_key: Apiv3Key::new(config.algorithm, &config.apiv3_key).ok_or(ConfigError::Apiv3Key)?,
             hosts: Hosts::new(&config.base_url, config.backup_url.as_ref()).ok_or(ConfigError::BaseUrl)?,
+            algorithm: config.algorithm,
             account: config.account,
             sub_merchant: config.sub_merchant,
             ring,
@@ -94,31 +105,42 @@ impl WechatPay {
         }
     }
 
-    /// Fetches the platform's certificates, at most once a minute; true if the ring was renewed.
+    /// Fetches the platform's certificates, at most once a minute; true if the ring was renewed. What was held stays if it fails.
     async fn renew_ring(&self) -> bool {
         let Some(_turn) = self.ring.turn().await else { return false };
-        let call = Call::<serde_json::Value>::get(CERTIFICATES, certs::TARGET.to_owned());
-        let response = match self.exchange(&call).await {
-            Ok(response) if response.status().is_success() => response,
-            Ok(response) => {
-                tracing::warn!(status = response.status().as_u16(), "WeChat Pay gave no certificates");
-                return false;
-            }
-            Err(e) => {
-                tracing::warn!(error = ?e, "WeChat Pay's certificates could not be fetched");
-                return false;
-            }
-        };
-        match certs::read(response.headers(), response.body(), &self.apiv3_key, self.clock.now()) {
-            Ok(keys) => {
-                self.ring.renew(keys);
-                true
-            }
+        let renewed = self.fetched_certificates().await;
+        self.metrics.rail_calls.with_label_values(&[CERTIFICATES.name, if renewed.is_ok() { "ok" } else { "unknown" }]).inc();
+        match renewed {
+            Ok(certificates) => self.ring.renew(certificates),
             Err(why) => {
-                tracing::error!(why, "WeChat Pay's certificates cannot be believed");
-                false
+                tracing::warn!(mchid = self.account.mchid, why, "WeChat Pay's certificates could not be renewed");
+                return false;
             }
         }
+        true
+    }
+
+    async fn fetched_certificates(&self) -> Result<ring::Certificates, String> {
+        let call = Call::<serde_json::Value>::get(CERTIFICATES, certs::target(self.algorithm).to_owned());
+        let response = self.exchange(&call).await.map_err(|silence| silence.failed(Nature::Read).why())?;
+        if !response.status().is_success() {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        certs::read(self.algorithm, response.headers(), response.body(), &self.apiv3_key, self.clock.now())
+    }
+
+    /// Keeps the certificates fresh for as long as the process lives: at once, then every eleven hours, after a failure every minute.
+    pub(super) fn keep_fresh(self: &Arc<Self>, tasks: &Tasks) {
+        if !self.ring.is_renewed() {
+            return;
+        }
+        let rail = Arc::clone(self);
+        tasks.background(async move {
+            loop {
+                let renewed = rail.renew_ring().await;
+                tokio::time::sleep(if renewed { ring::RENEW_AFTER } else { ring::ASK_EVERY }).await;
+            }
+        });
     }
 
     pub(super) fn seal(&self, plain: &[u8], associated_data: &str) -> Option<SealedText> {

@@ -66,7 +66,7 @@ enum PayerFields<'a> {
 }
 
 #[derive(Serialize)]
-struct SceneFields {
+pub(super) struct SceneFields {
     payer_client_ip: String,
     h5_info: H5Fields,
 }
@@ -115,7 +115,8 @@ fn payer<'a>(sub: Option<&SubMerchant>, trade: Trade<'a>) -> Option<PayerFields<
     })
 }
 
-fn scene(trade: Trade<'_>) -> Option<SceneFields> {
+/// Where an H5 order is paid from.
+pub(super) fn scene(trade: Trade<'_>) -> Option<SceneFields> {
     let Trade::H5 { payer_client_ip, browser } = trade else { return None };
     let kind = match browser {
         H5Browser::Wap => "Wap",
@@ -146,14 +147,8 @@ impl WechatPay {
 
     /// Sends an order.
     pub(in crate::connectors) async fn create(&self, trade_type: TradeType, order_body: &[u8]) -> CreateOutcome {
-        let (path, read): (_, Read<Invitation>) = match trade_type {
-            TradeType::Native => ("native", code),
-            TradeType::Jsapi => ("jsapi", prepay),
-            TradeType::App => ("app", prepay),
-            TradeType::H5 => ("h5", page),
-        };
-        let target = self.orders(path);
-        let call = Call { operation: CREATE, method: Method::POST, target, body: Bytes::copy_from_slice(order_body), sealed_with: None, read };
+        let (path, read) = invitation(trade_type);
+        let call = Call::new(CREATE, Method::POST, self.orders(path), Bytes::copy_from_slice(order_body), read);
         self.call(&call).await.map_or_else(not_ordered, CreateOutcome::Ordered)
     }
 
@@ -173,7 +168,7 @@ impl WechatPay {
             Some(sub) => format!("sp_mchid={}&sub_mchid={}", self.account.mchid, sub.sub_mchid),
         };
         let target = format!("{}?{whose}", self.orders(path));
-        let call = Call { operation: QUERY, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: transaction };
+        let call = Call::new(QUERY, Method::GET, target, Bytes::new(), transaction);
         match self.call(&call).await {
             Ok(order) if self.is_own(&order) => QueryOutcome::Found(order),
             Ok(_) => QueryOutcome::Unknown { why: "an answer about another sub-merchant's order".to_owned() },
@@ -196,6 +191,16 @@ impl WechatPay {
             Some(sub) => Call::command(CLOSE, target, &serde_json::json!({"sp_mchid": self.account.mchid, "sub_mchid": sub.sub_mchid})),
         };
         self.call(&call).await.map_or_else(not_closed, |()| CloseOutcome::Closed)
+    }
+}
+
+/// Where an order of a kind is made, and what is read of the answer.
+pub(super) fn invitation(trade_type: TradeType) -> (&'static str, Read<Invitation>) {
+    match trade_type {
+        TradeType::Native => ("native", code),
+        TradeType::Jsapi => ("jsapi", prepay),
+        TradeType::App => ("app", prepay),
+        TradeType::H5 => ("h5", page),
     }
 }
 

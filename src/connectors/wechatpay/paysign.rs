@@ -31,6 +31,7 @@ impl WechatPay {
         let app_id = sub_appid.unwrap_or(&self.account.appid).to_owned();
         let (timestamp, nonce) = (self.clock.now().seconds().to_string(), nonce());
         let package = format!("prepay_id={prepay_id}");
+        let sign_type = self.signer.sign_type().ok_or_else(|| Failed::never("how a client signs with GuoMi is not documented"))?;
         let signed = |fourth: &str| {
             let signature = self.signer.sign(message(&app_id, &timestamp, &nonce, fourth).as_bytes());
             signature.ok_or_else(|| Failed::unsent("the system gives no random numbers"))
@@ -42,7 +43,7 @@ impl WechatPay {
                     ("timeStamp", timestamp.clone()),
                     ("nonceStr", nonce.clone()),
                     ("package", package),
-                    ("signType", self.signer.sign_type().to_owned()),
+                    ("signType", sign_type.to_owned()),
                     ("paySign", signature),
                 ]);
                 if client == Client::Jsapi {

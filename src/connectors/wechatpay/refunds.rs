@@ -14,7 +14,7 @@ use crate::ids::OutRefundNo;
 const REFUND: Operation = Operation::new("refund", Nature::Money);
 const QUERY_REFUND: Operation = Operation::new("query_refund", Nature::Read);
 
-const REFUNDS: &str = "/v3/refund/domestic/refunds";
+pub(super) const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
 /// The rail's limit of `reason`; counted in bytes, which satisfies either reading of its page.
 const REASON_BYTES_MAX: usize = 80;
@@ -64,8 +64,7 @@ impl WechatPay {
 
     /// Sends a refund.
     pub(in crate::connectors) async fn refund(&self, refund_body: &[u8]) -> RefundOutcome {
-        let body = Bytes::copy_from_slice(refund_body);
-        let call = Call { operation: REFUND, method: Method::POST, target: REFUNDS.to_owned(), body, sealed_with: None, read: refund };
+        let call = Call::new(REFUND, Method::POST, REFUNDS.to_owned(), Bytes::copy_from_slice(refund_body), refund);
         self.call(&call).await.map_or_else(not_refunded, RefundOutcome::Accepted)
     }
 
@@ -73,7 +72,7 @@ impl WechatPay {
     pub(in crate::connectors) async fn query_refund(&self, out_refund_no: &OutRefundNo) -> RefundQueryOutcome {
         let whose = self.sub_merchant.as_ref().map(|sub| format!("?sub_mchid={}", sub.sub_mchid)).unwrap_or_default();
         let target = format!("{REFUNDS}/{}{whose}", segment(out_refund_no.as_str()));
-        let call = Call { operation: QUERY_REFUND, method: Method::GET, target, body: Bytes::new(), sealed_with: None, read: refund };
+        let call = Call::new(QUERY_REFUND, Method::GET, target, Bytes::new(), refund);
         match self.call(&call).await {
             Ok(refund) => RefundQueryOutcome::Found(refund),
             Err(failed) if failed.is_not_found() => RefundQueryOutcome::NotFound,

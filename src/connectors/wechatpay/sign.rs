@@ -1,54 +1,48 @@
-//! Signs requests: RSA-SHA256 over method, target, time, nonce and body, each on a line of its own.
+//! Signs requests: over method, target, time, nonce and body, each on a line of its own.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 
+use super::config::Algorithm;
+use super::keys::MerchantKey;
 use crate::ids::nonce;
 
 /// Signs for one merchant.
 pub(super) struct Signer {
     mchid: String,
     serial: String,
-    key: RsaKeyPair,
+    key: MerchantKey,
 }
 
 impl Signer {
-    /// `None` if the key is no RSA private key in PEM.
-    pub(super) fn new(mchid: &str, serial: &str, private_key_pem: &str) -> Option<Self> {
-        let key = match PrivateKeyDer::from_pem_slice(private_key_pem.as_bytes()).ok()? {
-            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
-            _ => return None,
-        };
-        let key = key.ok().filter(|key| !key.public_key().as_ref().is_empty())?;
+    /// `None` if the key is no private key of the algorithm in PEM.
+    pub(super) fn new(algorithm: Algorithm, mchid: &str, serial: &str, private_key_pem: &str) -> Option<Self> {
+        let key = MerchantKey::new(algorithm, private_key_pem)?;
         Some(Self { mchid: mchid.to_owned(), serial: serial.to_owned(), key })
     }
 
     /// The `Authorization` field; `None` only if the system's random numbers fail.
     pub(super) fn authorization(&self, method: &Method, target: &str, body: &[u8], timestamp: i64) -> Option<String> {
-        let nonce = nonce();
+        let (nonce, scheme) = (nonce(), self.key.scheme());
         let signature = self.sign(&message(method.as_str(), target, timestamp, &nonce, body))?;
         Some(format!(
-            r#"WECHATPAY2-SHA256-RSA2048 mchid="{}",nonce_str="{nonce}",timestamp="{timestamp}",serial_no="{}",signature="{signature}""#,
+            r#"{scheme} mchid="{}",nonce_str="{nonce}",timestamp="{timestamp}",serial_no="{}",signature="{signature}""#,
             self.mchid, self.serial,
         ))
     }
 
     /// The signature of a text, base64; `None` only if the system's random numbers fail.
     pub(super) fn sign(&self, text: &[u8]) -> Option<String> {
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature).ok()?;
-        Some(STANDARD.encode(signature))
+        self.key.sign(text)
     }
 
-    /// What clients call this kind of signature.
-    pub(super) fn sign_type(&self) -> &'static str {
-        "RSA"
+    /// Opens a sensitive field of an answer.
+    pub(super) fn open(&self, field: &str) -> Option<String> {
+        self.key.open(field)
+    }
+
+    /// What clients call this kind of signature; `None` for GuoMi, of which no page says how clients sign.
+    pub(super) fn sign_type(&self) -> Option<&'static str> {
+        matches!(self.key, MerchantKey::Rsa { .. }).then_some("RSA")
     }
 }
 
@@ -63,7 +57,10 @@ fn message(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[u8])
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use rustls::pki_types::SubjectPublicKeyInfoDer;
+    use rustls::pki_types::pem::PemObject;
 
     use super::*;
     use crate::connectors::wechatpay::tests::fresh_key;
@@ -97,7 +94,7 @@ mod tests {
     #[test]
     fn the_field_names_everything_and_the_signature_holds() {
         let pair = fresh_key();
-        let signer = Signer::new("1900000001", "5157F0", &pair.serialize_pem()).expect("a key");
+        let signer = Signer::new(Algorithm::Rsa, "1900000001", "5157F0", &pair.serialize_pem()).expect("a key");
         let field = signer.authorization(&Method::POST, "/v3/x?a=%7C", b"{}\n", 1_767_225_600).expect("signed");
         let part = |name: &str| field.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next()).expect("a part").to_owned();
         assert_eq!((part("mchid").as_str(), part("serial_no").as_str(), part("timestamp").as_str()), ("1900000001", "5157F0", "1767225600"));
@@ -111,7 +108,7 @@ mod tests {
         for pem in
             ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", include_str!("../../../tests/vectors/keys/merchant_pub_key.pem")]
         {
-            assert!(Signer::new("1", "2", pem).is_none());
+            assert!(Signer::new(Algorithm::Rsa, "1", "2", pem).is_none());
         }
     }
 }

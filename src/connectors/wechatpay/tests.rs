@@ -6,7 +6,7 @@ use http::{Method, StatusCode, Uri};
 use super::call::Forwarded;
 use super::fake::{Fake, Play};
 use super::verify::tests::{KEY, NOW};
-use super::{Config, Platform, SubMerchant, WechatPay};
+use super::{Algorithm, Config, Platform, SubMerchant, WechatPay};
 use crate::clock::Clock;
 use crate::connectors::{CloseOutcome, CreateOutcome, Invitation, QueryOutcome, RefundOutcome, RefundQueryOutcome, TradeType};
 use crate::dial::Dial;
@@ -34,6 +34,7 @@ pub(super) fn config(key: &rcgen::KeyPair, sub_merchant: Option<SubMerchant>) ->
     Config {
         account: WechatPayAccount { mchid: "1900000001".to_owned(), appid: "wx0123456789abcdef".to_owned() },
         sub_merchant,
+        algorithm: Algorithm::Rsa,
         serial: "5157F09EFDC096DE15EBE81A47057A7232F1B801".to_owned(),
         private_key_pem: key.serialize_pem(),
         apiv3_key: KEY.to_owned(),
@@ -169,4 +170,68 @@ async fn a_foreign_request_goes_out_as_it_is_and_its_answer_comes_back_as_it_is(
     assert_eq!(rail.forward(Method::POST, "/v3/x", Bytes::from("{ }")).await, answer(StatusCode::FORBIDDEN, r#"{"code":"NO_AUTH"}"#));
     assert!(matches!(rail.forward(Method::POST, "/v3/x", Bytes::from("{ }")).await, Forwarded::Unknown { .. }), "unsigned success");
     assert!(fake.asked()[0].starts_with(&format!("GET {target} HTTP/1.1\r\n")) && fake.asked()[1].ends_with("{ }"));
+}
+
+/// A certificate for `pair`, as the platform lists it: sealed with the vectors' APIv3 key.
+fn listed(pair: &rcgen::KeyPair, serial: &[u8]) -> String {
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use base64::Engine;
+    let mut params = rcgen::CertificateParams::default();
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(serial));
+    let mut pem = params.self_signed(pair).expect("a certificate").pem().into_bytes();
+    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, KEY.as_bytes()).expect("a key"));
+    key.seal_in_place_append_tag(Nonce::try_assume_unique_for_key(b"uluk4a9R25RW").expect("a nonce"), Aad::from("certificate"), &mut pem)
+        .expect("sealed");
+    let ciphertext = base64::engine::general_purpose::STANDARD.encode(pem);
+    let sealed =
+        serde_json::json!({"algorithm": "AEAD_AES_256_GCM", "nonce": "uluk4a9R25RW", "associated_data": "certificate", "ciphertext": ciphertext});
+    serde_json::json!({"data": [{"serial_no": crate::ids::hex(serial).to_uppercase(), "effective_time": "x", "expire_time": "x", "encrypt_certificate": sealed}]}).to_string()
+}
+
+#[tokio::test]
+async fn certificates_are_fetched_once_before_anything_is_believed() {
+    let (pair, serial) = (fresh_key(), [0x0a; 20]);
+    let keys = (pair.serialize_pem(), pair.public_key_pem());
+    let unpaid = r#"{"mchid":"1900000001","appid":"wx0123456789abcdef","out_trade_no":"fg1","trade_state":"NOTPAY"}"#;
+    let plays = vec![signed(200, unpaid), signed(200, &listed(&pair, &serial)), signed(200, unpaid)];
+    let fake = Fake::with(Algorithm::Rsa, &crate::ids::hex(&serial), keys, plays).await;
+    let rail = fake.rail(|config| config.platform = Platform::Certificates);
+    let number = OutTradeNo::new("fg1");
+    assert!(matches!(rail.query(&number).await, QueryOutcome::Found(_)));
+    assert!(fake.asked()[1].starts_with("GET /v3/certificates HTTP/1.1\r\n"));
+    assert!(matches!(rail.query(&number).await, QueryOutcome::Found(_)));
+    assert_eq!(fake.asked().len(), 3, "asked for once");
+    assert_eq!(rail.sealer_for(true).await.expect("a key").serial(), Some("0A".repeat(20).as_str()), "fields are sealed with it too");
+}
+
+#[tokio::test]
+async fn certificates_come_by_themselves() {
+    let (pair, serial) = (fresh_key(), [0x0b; 20]);
+    let keys = (pair.serialize_pem(), pair.public_key_pem());
+    let fake = Fake::with(Algorithm::Rsa, &crate::ids::hex(&serial), keys, vec![signed(200, &listed(&pair, &serial))]).await;
+    let rail = std::sync::Arc::new(fake.rail(|config| config.platform = Platform::Certificates));
+    let tasks = crate::tasks::Tasks::new();
+    rail.keep_fresh(&tasks);
+    while rail.ring.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tasks.stop();
+    assert_eq!(rail.metrics.rail_calls.with_label_values(&["certificates", "ok"]).get(), 1);
+}
+
+#[tokio::test]
+async fn guomi_goes_both_ways() {
+    let fake = Fake::of_guomi(vec![signed(200, r#"{"code_url":"weixin://x"}"#), Play::Forged(200, r#"{"code_url":"weixin://x"}"#.to_owned())]).await;
+    let rail = fake.rail(|_| ());
+    assert!(matches!(rail.create(TradeType::Native, ORDER).await, CreateOutcome::Ordered(_)));
+    assert!(matches!(rail.create(TradeType::Native, ORDER).await, CreateOutcome::Unknown { .. }));
+    assert!(fake.asked()[0].contains("authorization: WECHATPAY2-SM2-WITH-SM3 mchid="), "{}", fake.asked()[0]);
+    let sealer = rail.sealer_for(true).await.expect("a key");
+    assert!(sealer.seal(Some("张三")).is_ok_and(|field| field.is_some()));
+    assert!(rail.client_parameters(super::paysign::Client::Jsapi, "wx1").is_err(), "how clients sign is not documented");
+    let mut mixed = config(&fresh_key(), None);
+    mixed.algorithm = Algorithm::Sm2;
+    let dial = Dial::new(std::time::Duration::from_secs(1)).expect("a client");
+    let made = WechatPay::new(mixed, dial, Clock::standing_at(NOW), Metrics::new().expect("metrics"));
+    assert!(made.is_err(), "an RSA key signs no GuoMi");
 }

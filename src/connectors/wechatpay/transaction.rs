@@ -50,6 +50,11 @@ pub(in crate::connectors) fn transaction(json: &[u8]) -> Result<Transaction, Str
     })
 }
 
+/// Reads a `trade_state` field.
+pub(super) fn read_trade_state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<TradeState, D::Error> {
+    String::deserialize(deserializer).map(trade_state)
+}
+
 fn trade_state(word: String) -> TradeState {
     match word.as_str() {
         "SUCCESS" => TradeState::Success,

@@ -1,12 +1,9 @@
 //! Verifies answers and notices: all fields there, not older than five minutes, a known key, and the signature over time, nonce and the raw
 //! body. Only then is anything parsed.
 
-use aws_lc_rs::signature::ParsedPublicKey;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 
-use super::certs::Ring;
+use super::ring::Ring;
 use crate::clock::UnixMs;
 
 /// How far a signature's time may be from ours, in seconds; both ways.
@@ -47,9 +44,8 @@ pub(super) fn verify(headers: &HeaderMap, body: &[u8], ring: &Ring, now: UnixMs)
     if age.unsigned_abs() > AGE_SECONDS_MAX.unsigned_abs() {
         return Err(VerifyError::Stale(age));
     }
-    let key = ring.key(serial).ok_or_else(|| VerifyError::UnknownKey(serial.chars().take(64).collect()))?;
-    let signature = STANDARD.decode(signature).map_err(|_| VerifyError::BadSignature)?;
-    key.verify_sig(&message(timestamp, nonce, body), &signature).map_err(|_| VerifyError::BadSignature)
+    let key = ring.key(serial, now).ok_or_else(|| VerifyError::UnknownKey(serial.chars().take(64).collect()))?;
+    if key.verifies(&message(timestamp, nonce, body), signature) { Ok(()) } else { Err(VerifyError::BadSignature) }
 }
 
 fn message(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
@@ -59,16 +55,12 @@ fn message(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
     text
 }
 
-/// The public key of an SPKI document (DER).
-pub(super) fn public_key(spki_der: &[u8]) -> Option<ParsedPublicKey> {
-    ParsedPublicKey::new(&aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256, spki_der).ok()
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use serde_json::Value;
 
     use super::super::certs;
+    use super::super::config::Algorithm;
     use super::super::crypt::Apiv3Key;
     use super::*;
 
@@ -99,10 +91,16 @@ pub(super) mod tests {
     /// The vectors' whole ring: the public key, and both certificates out of `resp-certificates`.
     pub(in crate::connectors::wechatpay) fn whole_ring() -> Ring {
         let pem = include_str!("../../../tests/vectors/keys/wechatpay_pub_key.pem");
-        let ring = Ring::holding("PUB_KEY_ID_0119000000012026010100000000000001", pem).expect("a key");
+        let ring = Ring::holding(Algorithm::Rsa, "PUB_KEY_ID_0119000000012026010100000000000001", pem).expect("a key");
         let answer = vectors("response_signature").into_iter().find(|vector| vector["id"] == "resp-certificates").expect("the vector");
-        let keys =
-            certs::read(&headers_of(&answer), &bytes_of(&answer, "body_utf8"), &Apiv3Key::new(KEY).expect("a key"), NOW).expect("certificates");
+        let keys = certs::read(
+            Algorithm::Rsa,
+            &headers_of(&answer),
+            &bytes_of(&answer, "body_utf8"),
+            &Apiv3Key::new(Algorithm::Rsa, KEY).expect("a key"),
+            NOW,
+        )
+        .expect("certificates");
         ring.renew(keys);
         ring
     }

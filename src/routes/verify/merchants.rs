@@ -12,7 +12,7 @@ use super::super::secret::{Secret, Source};
 use super::super::{MerchantRoute, PlatformKeys, WechatPayKeys, WechatPayRoute};
 use super::models::url;
 use crate::ids::MerchantId;
-use crate::merchant::{Merchant, ModelGrant, WechatPayAccount};
+use crate::merchant::{Algorithm, Merchant, ModelGrant, WechatPayAccount};
 
 /// WeChat Pay AI's documented limit.
 const INFERENCE_PER_SECOND: u32 = 100;
@@ -130,9 +130,18 @@ fn wechatpay(
     let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, true, faults));
     let backup_url = table.backup_url.as_ref().map(|text| url(text, true, faults));
     sub_merchant(table, faults);
+    let algorithm = match table.algorithm.as_ref().map(|word| (word.get_ref().as_str(), word.span())) {
+        None | Some(("rsa", _)) => Algorithm::Rsa,
+        Some(("sm2", _)) => Algorithm::Sm2,
+        Some((_, span)) => {
+            faults.at(span, "algorithm must be \"rsa\" or \"sm2\" (GuoMi, which WeChat Pay opens on request)");
+            return None;
+        }
+    };
     Some(WechatPayRoute::Account(Box::new(WechatPayKeys {
         mchid: mchid?.into_inner(),
         appid: appid?.into_inner(),
+        algorithm,
         serial: serial?.into_inner(),
         private_key: private_key?.0,
         apiv3_key: apiv3_key?.0,
