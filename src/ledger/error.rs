@@ -30,6 +30,16 @@ pub enum LedgerError {
         /// The newest version known here.
         known: i64,
     },
+    /// It was written by an older fengate and cannot be changed now.
+    #[error("the ledger {path} is of version {found}, of an older fengate; start fengate once to bring it to version {known}")]
+    TooOld {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The version needed here.
+        known: i64,
+    },
     /// More changes wait than the queue holds, or another program (a copy, a shell) holds SQLite's lock. Nothing was written; later it may be.
     #[error("the ledger is busy: too many changes wait, or another program holds the lock of its file")]
     Busy,

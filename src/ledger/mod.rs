@@ -2,6 +2,7 @@
 //! entry in the same commit. One handle, cheap to clone; one writing thread, one reading thread.
 
 mod audit;
+mod books;
 mod error;
 mod outbox;
 mod payments;
@@ -23,6 +24,7 @@ use tokio::sync::{broadcast, oneshot};
 use tokio::time::Instant;
 
 pub use audit::{AuditEntry, AuditNote, Cause};
+pub use books::Books;
 pub use error::LedgerError;
 pub use payments::{Applied, OpenCounts, Opened};
 pub use refunds::{RefundApplied, RefundBody, RefundOpened};

@@ -14,6 +14,8 @@ use crate::payment::record::Payment;
 use crate::payment::refund::{NewRefund, Refund, RefundDenied};
 use crate::payment::refund_state::{RefundEvent, RefundState, RefundStep};
 
+pub(super) use sql::{accepted_between, by_number};
+
 /// Makes the bytes of a refund, once its number and its amount are known.
 pub type RefundBody = Box<dyn FnOnce(&Payment, &OutRefundNo, Money) -> Vec<u8> + Send>;
 

@@ -56,10 +56,27 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
+/// Fails unless the ledger is of the version this fengate writes.
+pub(super) fn is_current(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let (found, known) = (version(connection, path)?, newest());
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(LedgerError::TooOld { path: path.to_owned(), found, known }),
+        std::cmp::Ordering::Greater => Err(LedgerError::TooNew { path: path.to_owned(), found, known }),
+    }
+}
+
+fn version(connection: &Connection, path: &Path) -> Result<i64, LedgerError> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| opening(path, e))
+}
+
+fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), LedgerError> {
     let failed = |e: rusqlite::Error| opening(path, e);
-    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let (found, known) = (version(connection, path)?, newest());
     if found > known {
         return Err(LedgerError::TooNew { path: path.to_owned(), found, known });
     }

@@ -216,6 +216,28 @@ async fn a_ledger_of_version_1_opens_and_keeps_its_rows() {
 }
 
 #[tokio::test]
+async fn the_books_are_read_while_the_ledger_is_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", dir.path().join("ledger.db").display());
+    assert!(Books::open(&url).is_err(), "nothing is made by looking");
+    let ledger = open(dir.path(), &clock());
+    let first = payment(record(&ledger, Identity::Derived, "a").await);
+    ledger.apply(&first.id, paid(), Cause::of("notice")).await.expect("applies");
+    let books = Books::open(&url).expect("opens beside the writer");
+    record(&ledger, Identity::Derived, "b").await;
+    assert!(books.payment(&first.merchant, &first.out_trade_no).expect("reads").is_some());
+    let mut seen = Vec::new();
+    books.paid(&first.merchant, UnixMs(0), UnixMs(i64::MAX), &mut |payment| seen.push(payment.id)).expect("reads");
+    assert_eq!(seen, [first.id]);
+    ledger.close().await.expect("closes");
+    assert!(Books::open(&url).is_ok(), "and when nobody writes it");
+    let old = Connection::open(dir.path().join("old.db")).expect("opens");
+    old.execute_batch("PRAGMA user_version = 1").expect("written");
+    let old = Books::open(&format!("sqlite:{}", dir.path().join("old.db").display()));
+    assert!(matches!(old, Err(LedgerError::TooOld { found: 1, .. })), "{old:?}");
+}
+
+#[tokio::test]
 async fn one_process_at_a_time() {
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = open(dir.path(), &clock());

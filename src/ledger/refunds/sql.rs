@@ -188,7 +188,7 @@ pub(super) fn checked(connection: &Connection, which: Which<'_>, now: UnixMs) ->
     Ok(())
 }
 
-pub(super) fn by_number(connection: &Connection, merchant: &MerchantId, number: &OutRefundNo) -> Result<Option<Refund>, LedgerError> {
+pub(in crate::ledger) fn by_number(connection: &Connection, merchant: &MerchantId, number: &OutRefundNo) -> Result<Option<Refund>, LedgerError> {
     one(connection, "r.merchant = ?1 AND r.out_refund_no = ?2", [merchant.as_str(), number.as_str()])
 }
 
@@ -198,6 +198,19 @@ pub(super) fn of_payment(connection: &Connection, payment: &PaymentId) -> Result
 
 pub(super) fn due(connection: &Connection, now: UnixMs, limit: u32) -> Result<Vec<Refund>, LedgerError> {
     many(connection, "r.next_check_ms <= ?1 ORDER BY r.next_check_ms LIMIT ?2", params![now.0, limit])
+}
+
+/// Refunds recorded at or after `from` of which it was learned before `to` that the payment side has them.
+pub(in crate::ledger) fn accepted_between(
+    connection: &Connection,
+    merchant: &MerchantId,
+    from: UnixMs,
+    to: UnixMs,
+) -> Result<Vec<Refund>, LedgerError> {
+    let which = r#"r.merchant = ?1 AND r.created_ms >= ?2 AND r.created_ms < ?3 AND EXISTS (
+        SELECT 1 FROM audit a WHERE a.payment = r.payment AND a.refund = r.out_refund_no AND a.kind = 'refund_moved'
+            AND a."to" IN ('processing', 'abnormal', 'refunded') AND a.at_ms < ?3) ORDER BY r.created_ms"#;
+    many(connection, which, params![merchant.as_str(), from.0, to.0])
 }
 
 pub(super) fn open_counts(connection: &Connection) -> Result<Vec<(RefundState, i64)>, LedgerError> {
