@@ -12,6 +12,7 @@ mod house {
     mod failing;
     mod faults;
     mod forwarding;
+    mod giving_back;
     mod living;
     mod market;
     mod merchants;
@@ -19,6 +20,7 @@ mod house {
     mod passing;
     mod paying;
     mod products;
+    mod refund_faults;
     mod refunding;
     mod rig;
     mod sdk_shapes;

@@ -14,13 +14,13 @@ use super::rig::{Rig, order, payment_in};
 use super::visitor::{self, Answer};
 
 /// The platform, in a test's hands.
-struct Platform {
-    account: Value,
+pub(crate) struct Platform {
+    pub(crate) account: Value,
     key: RsaKeyPair,
 }
 
 impl Platform {
-    fn of(rig: &Rig) -> Self {
+    pub(crate) fn of(rig: &Rig) -> Self {
         let text = std::fs::read_to_string(rig.dir.join("sandbox/account.json")).expect("an account");
         let account: Value = serde_json::from_str(&text).expect("JSON");
         let der = PrivatePkcs8KeyDer::from_pem_slice(account["platform_key"].as_str().expect("a key").as_bytes()).expect("PEM");
@@ -29,15 +29,20 @@ impl Platform {
 
     /// A notice about `transaction`.
     fn notice(&self, transaction: &Value) -> String {
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.account["apiv3_key"].as_str().expect("a key").as_bytes()).expect("32 bytes"));
-        let mut text = transaction.to_string().into_bytes();
-        key.seal_in_place_append_tag(Nonce::try_assume_unique_for_key(b"abcdefghijkl").expect("12 bytes"), Aad::from("transaction"), &mut text)
-            .expect("sealed");
-        let resource = json!({"algorithm": "AEAD_AES_256_GCM", "original_type": "transaction", "nonce": "abcdefghijkl", "associated_data": "transaction", "ciphertext": STANDARD.encode(text)});
-        json!({"id": "n-1", "event_type": "TRANSACTION.SUCCESS", "resource_type": "encrypt-resource", "resource": resource}).to_string()
+        self.sealed("TRANSACTION.SUCCESS", "transaction", transaction)
     }
 
-    fn fields(&self, body: &str, seconds: i64) -> Vec<(&'static str, String)> {
+    /// A notice about anything.
+    pub(crate) fn sealed(&self, event_type: &str, kind: &str, resource: &Value) -> String {
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, self.account["apiv3_key"].as_str().expect("a key").as_bytes()).expect("32 bytes"));
+        let mut text = resource.to_string().into_bytes();
+        key.seal_in_place_append_tag(Nonce::try_assume_unique_for_key(b"abcdefghijkl").expect("12 bytes"), Aad::from(kind), &mut text)
+            .expect("sealed");
+        let resource = json!({"algorithm": "AEAD_AES_256_GCM", "original_type": kind, "nonce": "abcdefghijkl", "associated_data": kind, "ciphertext": STANDARD.encode(text)});
+        json!({"id": "n-1", "event_type": event_type, "resource_type": "encrypt-resource", "resource": resource}).to_string()
+    }
+
+    pub(crate) fn fields(&self, body: &str, seconds: i64) -> Vec<(&'static str, String)> {
         let mut signature = vec![0; self.key.public_modulus_len()];
         let text = format!("{seconds}\nnonce\n{body}\n");
         self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("signed");
@@ -51,7 +56,7 @@ impl Platform {
     }
 }
 
-async fn deliver(rig: &Rig, merchant: &str, fields: &[(&'static str, String)], body: &str) -> Answer {
+pub(crate) async fn deliver(rig: &Rig, merchant: &str, fields: &[(&'static str, String)], body: &str) -> Answer {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     visitor::post(rig.public, &format!("/callbacks/wechatpay/{merchant}"), &fields, body.to_owned()).await
 }

@@ -101,11 +101,24 @@ impl Rig {
         rig
     }
 
+    /// Starts with a clock that the test moves.
+    pub(crate) async fn at(clock: &Clock, more: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().to_owned();
+        let mut rig = Self::told_the_time(&path, &routes_text(more), clock.clone()).await;
+        rig.keep = Some(dir);
+        rig
+    }
+
     /// Starts in a folder that may hold an earlier run.
     pub(crate) async fn in_dir(dir: &Path, text: &str) -> Self {
+        Self::told_the_time(dir, text, Clock::system()).await
+    }
+
+    async fn told_the_time(dir: &Path, text: &str, clock: Clock) -> Self {
         std::fs::write(dir.join("provider.key"), "sk-upstream\n").expect("written");
         let routes = routes::read(text, dir, &|_| None).unwrap_or_else(|faults| panic!("{faults}"));
-        let app = App::start(routes, Clock::system()).await.unwrap_or_else(|e| panic!("{e}"));
+        let app = App::start(routes, clock).await.unwrap_or_else(|e| panic!("{e}"));
         let (public, sandbox) = (app.public, app.sandbox.expect("a sandbox"));
         Self { app, public, sandbox, dir: dir.to_owned(), keep: None }
     }
@@ -128,6 +141,18 @@ impl Rig {
     pub(crate) async fn faults(&self, faults: Value) {
         let answer = visitor::post(self.sandbox, "/sandbox/faults", &[], faults.to_string()).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// How the payment side behaves from now on.
+    pub(crate) async fn switches(&self, switches: Value) {
+        let answer = visitor::post(self.sandbox, "/sandbox/switches", &[], switches.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// Every refund at the payment side.
+    pub(crate) async fn refunds(&self) -> Vec<Value> {
+        let answer = visitor::get(self.sandbox, "/sandbox/refunds", &[]).await;
+        answer.json()["refunds"].as_array().expect("a list").clone()
     }
 
     /// Every order at the payment side.

@@ -96,6 +96,7 @@ async fn money_back_and_calling_off_become_calls() {
     for (text, arguments) in [
         (format!("refund {id}"), json!({"payment": id})),
         (format!("{id}退款"), json!({"payment": id})),
+        (format!("they do not fit, refund {id}"), json!({"payment": id})),
         (format!("refund 10 yuan of {id} because they are too small."), json!({"payment": id, "amount": 1_000, "reason": "they are too small"})),
         ("refund the sneakers".to_owned(), json!({})),
     ] {

@@ -72,14 +72,19 @@ const NEITHER: [&str; 19] = [
 
 /// Whether a text asks for money back.
 pub(super) fn asks_for_refund(text: &str) -> bool {
-    let text = text.to_lowercase();
-    REFUND.iter().any(|word| text.contains(word)) && !NEITHER.iter().any(|word| text.contains(word))
+    has_plain_clause(text, &REFUND)
 }
 
 /// Whether a text asks for an order to be called off.
 pub(super) fn asks_to_cancel(text: &str) -> bool {
-    let text = text.to_lowercase();
-    CANCEL.iter().any(|word| text.contains(word)) && !NEITHER.iter().any(|word| text.contains(word))
+    has_plain_clause(text, &CANCEL)
+}
+
+/// Whether a clause has one of `words` and nothing that turns it round: "it does not fit, refund it" does.
+fn has_plain_clause(text: &str, words: &[&str]) -> bool {
+    let lower = text.to_lowercase();
+    let mut clauses = lower.split_inclusive([',', '，', '.', '。', ';', '；', '!', '！', '?', '？', '\n']);
+    clauses.any(|clause| words.iter().any(|word| clause.contains(word)) && !NEITHER.iter().any(|word| clause.contains(word)))
 }
 
 /// Why, if a text says why.
