@@ -102,8 +102,8 @@ pub enum ChatEvent {
     Usage(UsageEvent),
     /// Text fengate composed from ledger facts.
     Text(String),
-    /// A whole call of the client's own function, under this index: its pieces could not be passed on as they came.
-    Call(u32, ToolCall),
+    /// A call of the client's own function, whole or a piece of it: it could not be passed on as it came.
+    Call(ToolCallDelta),
     /// The end of an answer fengate composed: a finish reason and the payments.
     End(Vec<Payment>),
     /// The provider's `[DONE]`.

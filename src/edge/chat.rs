@@ -64,7 +64,7 @@ async fn asked(house: &SharedHouse, arrival: &Arrival, parts: &Parts, body: Inco
         ChatReply::Whole(reply) => whole(house, reply, outlines),
         ChatReply::Stream(stream) => {
             let telling = Telling { outlines: outlines(), usage_asked, public_url: house.public_url.clone(), request_id: arrival.request_id.clone() };
-            Ok(streamed(stream.headers, sse_out::events(stream.events, telling)))
+            Ok(streamed(stream.headers, sse_out::events(stream.events, telling, house.metrics.clone())))
         }
     }
 }

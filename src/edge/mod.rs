@@ -23,6 +23,7 @@ pub mod payments;
 mod qr;
 pub mod serve;
 mod sse_out;
+mod unbroken;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

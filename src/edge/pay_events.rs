@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::House;
 use super::body::Body;
+use super::unbroken::unbroken;
 use crate::ids::PaymentId;
 use crate::language::Language;
 use crate::ledger::Ledger;
@@ -42,7 +43,9 @@ pub(super) async fn follow(house: &House, parts: &Parts, id: &str) -> Result<Res
         id: PaymentId::new(id),
         until: Instant::now() + LISTEN_MAX,
     };
-    let mut response = Response::new(Body::Pieces(Box::pin(events(following))));
+    // A browser whose stream breaks off comes back by itself: no last words.
+    let pieces = unbroken(events(following), house.metrics.clone(), || None);
+    let mut response = Response::new(Body::Pieces(Box::pin(pieces)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

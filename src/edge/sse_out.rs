@@ -9,8 +9,10 @@ use futures_util::StreamExt;
 use super::answer;
 use super::body::Body;
 use super::gather::Gather;
+use super::unbroken::unbroken;
 use crate::chat::reply::{ChatEvent, Chunk, EventStream, UsageEvent};
 use crate::ids::RequestId;
+use crate::metrics::Metrics;
 use crate::payment::record::Payment;
 use crate::refusal::Refusal;
 use crate::wire::object::{self, Shown};
@@ -32,9 +34,11 @@ pub(super) struct Telling {
 }
 
 /// The body that carries `events`.
-pub(super) fn events(events: EventStream, telling: Telling) -> Body {
+pub(super) fn events(events: EventStream, telling: Telling, metrics: Metrics) -> Body {
+    let request_id = telling.request_id.clone();
     let mut writer = Writer { telling: Arc::new(telling), first: None };
     let pieces = events.filter_map(move |event| std::future::ready(writer.write(event)));
+    let pieces = unbroken(pieces, metrics, move || Some(error(&Refusal::internal("panicked"), &request_id)));
     Body::Pieces(Box::pin(Gather::new(pieces)))
 }
 
@@ -48,7 +52,7 @@ impl Writer {
     /// The bytes of an event; `None` for what this client does not see.
     fn write(&mut self, event: Result<ChatEvent, Refusal>) -> Option<Bytes> {
         let written = event.and_then(|event| self.written(event));
-        written.unwrap_or_else(|refusal| Some(self.error(&refusal)))
+        written.unwrap_or_else(|refusal| Some(error(&refusal, &self.telling.request_id)))
     }
 
     fn written(&mut self, event: ChatEvent) -> Result<Option<Bytes>, Refusal> {
@@ -58,7 +62,7 @@ impl Writer {
             ChatEvent::Usage(report) if self.telling.usage_asked => Some(self.usage(report)?),
             ChatEvent::Usage(_) => None,
             ChatEvent::Text(text) => Some(self.own(&Piece::Text(&text), &[])?),
-            ChatEvent::Call(index, call) => Some(self.own(&Piece::Call(index as usize, &call), &[])?),
+            ChatEvent::Call(call) => Some(self.own(&Piece::Call(&call), &[])?),
             ChatEvent::End(payments) => Some(self.own(&Piece::Finish("stop"), &payments)?),
             ChatEvent::Done => Some(DONE),
         })
@@ -68,14 +72,17 @@ impl Writer {
         if chunk.frame.is_empty() {
             return self.own(&Piece::Finish(chunk.finish.as_deref().unwrap_or("stop")), &chunk.payments);
         }
-        if self.first.is_none() {
+        let opens = self.first.is_none();
+        if opens {
             self.first = Some(json_of(&chunk));
         }
-        if chunk.turn == 0 && chunk.payments.is_empty() {
+        // The chunk a client sees first keeps its role, of whichever turn it is.
+        let continues = chunk.turn > 0 && !opens;
+        if !continues && chunk.payments.is_empty() {
             return Ok(chunk.frame);
         }
         let json = json_of(&chunk);
-        let first = self.first.as_ref().filter(|_| chunk.turn > 0);
+        let first = self.first.as_ref().filter(|_| continues);
         openai::patched_chunk(text(&json), first.map(text), self.payments(&chunk.payments)?.as_deref())
     }
 
@@ -109,11 +116,12 @@ impl Writer {
         let shown = Shown { public_url: &self.telling.public_url };
         object::write_list(payments, shown).map(Some).map_err(|e| Refusal::internal(e.to_string()))
     }
+}
 
-    fn error(&self, refusal: &Refusal) -> Bytes {
-        tracing::warn!(request_id = %self.telling.request_id, code = %refusal.code, detail = refusal.detail.as_deref(), "a stream ended in an error");
-        Bytes::from(format!("data: {}\n\n", answer::error_json(refusal)))
-    }
+/// The event a stream ends in where it cannot go on.
+fn error(refusal: &Refusal, request_id: &RequestId) -> Bytes {
+    tracing::warn!(%request_id, code = %refusal.code, detail = refusal.detail.as_deref(), "a stream ended in an error");
+    Bytes::from(format!("data: {}\n\n", answer::error_json(refusal)))
 }
 
 /// The JSON document of a chunk.
@@ -127,4 +135,27 @@ fn json_of(chunk: &Chunk) -> Bytes {
 
 fn text(json: &Bytes) -> &str {
     std::str::from_utf8(json).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_stream_ends_it_in_an_error_event_and_is_counted() {
+        let metrics = Metrics::new().expect("metrics");
+        let outlines = Authored { id: "chatcmpl-1".to_owned(), created: 1, model: "m".to_owned() };
+        let telling = Telling { outlines, usage_asked: false, public_url: String::new(), request_id: RequestId::new("req_1") };
+        let stream = futures_util::stream::iter(0..3).map(|n| match n {
+            0 => Ok(ChatEvent::Text("hello".to_owned())),
+            _ => panic!("a defect"),
+        });
+        let body = events(Box::pin(stream), telling, metrics.clone()).collect().await.expect("a body").to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        assert!(text.contains("hello") && text.contains("\"internal_error\"") && !text.contains("defect"), "{text}");
+        assert!(text.ends_with("}}\n\n"), "nothing follows: {text}");
+        assert_eq!(metrics.panics.with_label_values(&["stream"]).get(), 1);
+    }
 }

@@ -18,6 +18,11 @@ pub fn ours<'f>(call_name: &str, functions: &'f [PaymentFunction]) -> Option<&'f
     functions.iter().find(|function| function.name == call_name)
 }
 
+/// Whether the start of a call's name may still turn out to be one of fengate's.
+pub fn may_become_ours(name_so_far: &str, functions: &[PaymentFunction]) -> bool {
+    functions.iter().any(|function| function.name.starts_with(name_so_far))
+}
+
 /// What a model is told of a function the client did not declare itself: only the arguments the mapping reads.
 pub fn offered(function: &PaymentFunction) -> OfferedFunction {
     let arguments = &function.arguments;

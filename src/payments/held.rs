@@ -6,12 +6,13 @@ use super::functions;
 use crate::chat::reply::{ChatEvent, Chunk, ToolCall, ToolCallDelta};
 use crate::chat::usage::Usage;
 use crate::payment::function::PaymentFunction;
+use crate::refusal::{Kind, Refusal};
 
 /// Most calls of one turn; a model that makes more is not understood any more.
 const CALLS_MAX: usize = 64;
 
-/// Most bytes of arguments of one turn that are held.
-const ARGUMENTS_BYTES_MAX: usize = 256 * 1024;
+/// Most bytes of calls that are held for one turn.
+const HELD_BYTES_MAX: usize = 256 * 1024;
 
 /// One turn so far.
 #[derive(Debug, Default)]
@@ -24,79 +25,92 @@ pub(super) struct Held {
     pub(super) finish: Option<Chunk>,
     calls: Vec<Building>,
     first: Option<Bytes>,
-    argument_bytes: usize,
+    held_bytes: usize,
 }
 
 /// A call whose pieces are coming in.
 #[derive(Debug)]
 struct Building {
     index: u32,
+    /// What has come of it; nothing where its pieces go on to the client.
     call: ToolCall,
-    /// Its pieces went on to the client as they came.
+    /// Its pieces go on to the client as they come.
     passed: bool,
 }
 
 impl Held {
-    /// Takes a chunk; gives back what may go on at once.
-    pub(super) fn sift(&mut self, chunk: Chunk, ours: &[PaymentFunction]) -> Option<ChatEvent> {
+    /// Takes a chunk; gives back what may go on at once. An error is a turn with more calls than can be held.
+    pub(super) fn sift(&mut self, chunk: Chunk, ours: &[PaymentFunction]) -> Result<Vec<ChatEvent>, Refusal> {
         if self.first.is_none() && !chunk.json.is_empty() {
             self.first = chunk.frame.get(chunk.json.clone()).map(|json| chunk.frame.slice_ref(json));
         }
         self.usage = chunk.usage.or(self.usage);
-        let mut may_pass = true;
-        for piece in &chunk.calls {
-            may_pass &= self.build(piece, ours);
-        }
-        if chunk.finish.is_some() {
-            let (text, carries_calls) = (chunk.text.clone(), !chunk.calls.is_empty());
-            // Pieces of held calls on the finish chunk itself would show: an end of our own making takes its place.
-            self.finish = Some(if carries_calls && !may_pass { Chunk { finish: chunk.finish, turn: chunk.turn, ..Chunk::default() } } else { chunk });
-            return text.filter(|_| carries_calls && !may_pass).map(ChatEvent::Text);
-        }
-        if may_pass { Some(ChatEvent::Chunk(chunk)) } else { chunk.text.map(ChatEvent::Text) }
+        let passing = chunk.calls.iter().map(|piece| self.build(piece, ours)).collect::<Result<Vec<bool>, Refusal>>()?;
+        Ok(if chunk.finish.is_some() {
+            self.finish(chunk, &passing)
+        } else if passing.iter().all(|passes| *passes) {
+            vec![ChatEvent::Chunk(chunk)]
+        } else {
+            shown(chunk, &passing)
+        })
     }
 
-    /// Adds a piece to its call; true if the piece may go on: it is the client's, and no call of ours stands before it.
-    fn build(&mut self, piece: &ToolCallDelta, ours: &[PaymentFunction]) -> bool {
-        let added = piece.arguments.as_deref().unwrap_or_default();
-        self.argument_bytes = self.argument_bytes.saturating_add(added.len());
-        let ours_before = self.calls.iter().any(|building| functions::ours(&building.call.name, ours).is_some());
+    /// Keeps the end of the turn. As it came if it may still go out like that; otherwise an end of our own making takes its place, and what else
+    /// it carries goes on now: a turn with payment calls is not the last one.
+    fn finish(&mut self, chunk: Chunk, passing: &[bool]) -> Vec<ChatEvent> {
+        let bare = chunk.text.is_none() && chunk.calls.is_empty();
+        let mut events = self.finish.take().map(all_shown).unwrap_or_default();
+        if bare || self.calls.iter().all(|building| building.passed) {
+            self.finish = Some(chunk);
+        } else {
+            self.finish = Some(Chunk { finish: chunk.finish.clone(), turn: chunk.turn, ..Chunk::default() });
+            events.extend(shown(chunk, passing));
+        }
+        events
+    }
+
+    /// Adds a piece to its call; true if the piece may go on: its call is surely the client's, and none is held before it.
+    fn build(&mut self, piece: &ToolCallDelta, ours: &[PaymentFunction]) -> Result<bool, Refusal> {
         let at = match self.calls.iter().position(|building| building.index == piece.index) {
             Some(at) => at,
-            None if self.calls.len() >= CALLS_MAX => return false,
+            None if self.calls.len() >= CALLS_MAX => return Err(too_much()),
             None => {
-                let theirs = piece.name.as_deref().is_some_and(|name| functions::ours(name, ours).is_none());
+                let theirs = piece.name.as_deref().is_some_and(|name| !functions::may_become_ours(name, ours));
+                let passed = theirs && self.calls.iter().all(|building| building.passed);
                 let call = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
-                self.calls.push(Building { index: piece.index, call, passed: theirs && !ours_before });
+                self.calls.push(Building { index: piece.index, call, passed });
                 self.calls.len() - 1
             }
         };
-        let Some(building) = self.calls.get_mut(at) else { return false };
+        let Some(Building { call, passed: false, .. }) = self.calls.get_mut(at) else { return Ok(true) };
+        let texts = [&piece.id, &piece.name, &piece.arguments];
+        let added: usize = texts.into_iter().flatten().map(String::len).sum();
+        self.held_bytes = self.held_bytes.saturating_add(added);
+        if self.held_bytes > HELD_BYTES_MAX {
+            return Err(too_much());
+        }
         if let Some(id) = &piece.id {
-            building.call.id.clone_from(id);
+            call.id.clone_from(id);
         }
         if let Some(name) = &piece.name {
-            building.call.name.push_str(name);
+            call.name = grown(&call.name, name, ours);
         }
-        if !building.passed && self.argument_bytes <= ARGUMENTS_BYTES_MAX {
-            building.call.arguments.push_str(added);
-        }
-        building.passed
+        call.arguments.push_str(piece.arguments.as_deref().unwrap_or_default());
+        Ok(false)
     }
 
-    /// Why the turn stopped. A turn that held more than is allowed counts as cut.
-    pub(super) fn finish_reason(&self) -> Option<&str> {
-        let within = self.argument_bytes <= ARGUMENTS_BYTES_MAX && self.calls.len() < CALLS_MAX;
-        self.finish.as_ref().and_then(|chunk| chunk.finish.as_deref()).filter(|_| within)
-    }
-
-    /// Our calls, and those of the client that have not gone on yet, under the index they go on with.
-    pub(super) fn calls(&self, ours: &[PaymentFunction]) -> (Vec<ToolCall>, Vec<(u32, ToolCall)>) {
-        let (mine, theirs): (Vec<&Building>, Vec<&Building>) =
-            self.calls.iter().partition(|building| functions::ours(&building.call.name, ours).is_some());
-        let passed = theirs.iter().filter(|building| building.passed).map(|building| building.index + 1).max().unwrap_or(0);
-        let late = theirs.iter().filter(|building| !building.passed).zip(passed..).map(|(building, index)| (index, building.call.clone()));
-        (mine.iter().map(|building| building.call.clone()).collect(), late.collect())
+    /// Our calls, and those of the client that have not gone on yet, each under the index it goes on with.
+    pub(super) fn calls(self, ours: &[PaymentFunction]) -> (Vec<ToolCall>, Vec<ToolCallDelta>) {
+        let after = self.calls.iter().filter(|building| building.passed).map(|building| building.index.saturating_add(1)).max().unwrap_or(0);
+        let held = self.calls.into_iter().filter(|building| !building.passed).map(|building| building.call);
+        let (mine, late): (Vec<ToolCall>, Vec<ToolCall>) = held.partition(|call| functions::ours(&call.name, ours).is_some());
+        let whole = |(n, call): (u32, ToolCall)| ToolCallDelta {
+            index: after.saturating_add(n),
+            id: Some(call.id),
+            name: Some(call.name),
+            arguments: Some(call.arguments),
+        };
+        (mine, (0..).zip(late).map(whole).collect())
     }
 
     /// The JSON of the turn's first chunk.
@@ -105,65 +119,32 @@ impl Held {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::payment::function::{AmountUnit, ArgumentPointers, Operation};
-    use crate::payment::terms::Method;
-
-    fn ours() -> Vec<PaymentFunction> {
-        vec![PaymentFunction {
-            name: "create_payment".to_owned(),
-            operation: Operation::Pay,
-            method: Method::WechatNative,
-            amount_unit: AmountUnit::Fen,
-            arguments: ArgumentPointers::default(),
-            description: String::new(),
-        }]
-    }
-
-    fn piece(index: u32, name: Option<&str>, arguments: &str) -> Chunk {
-        let id = name.map(|name| format!("call_{name}"));
-        let delta = ToolCallDelta { index, id, name: name.map(str::to_owned), arguments: Some(arguments.to_owned()) };
-        Chunk { calls: vec![delta], ..Chunk::default() }
-    }
-
-    #[test]
-    fn a_payment_call_never_shows_and_comes_out_whole() {
-        let mut held = Held::default();
-        for chunk in [piece(0, Some("create_payment"), "{\"total"), piece(0, None, "_fee\":1}")] {
-            assert!(held.sift(chunk, &ours()).is_none());
-        }
-        let (mine, theirs) = held.calls(&ours());
-        assert_eq!(mine[0].arguments, "{\"total_fee\":1}");
-        assert!(theirs.is_empty());
-    }
-
-    #[test]
-    fn the_clients_calls_flow_until_one_of_ours_stands_before_them() {
-        let mut held = Held::default();
-        assert!(held.sift(piece(0, Some("weather"), "{}"), &ours()).is_some());
-        assert!(held.sift(piece(1, Some("create_payment"), "{}"), &ours()).is_none());
-        assert!(held.sift(piece(2, Some("lookup"), "{\"a\":"), &ours()).is_none());
-        assert!(held.sift(piece(2, None, "1}"), &ours()).is_none());
-        let (mine, theirs) = held.calls(&ours());
-        assert_eq!(mine.len(), 1);
-        assert_eq!(theirs.len(), 1);
-        assert_eq!((theirs[0].0, theirs[0].1.arguments.as_str()), (1, "{\"a\":1}"), "no gap where ours stood");
-    }
-
-    #[test]
-    fn text_beside_a_payment_call_still_flows() {
-        let mut held = Held::default();
-        let chunk = Chunk { text: Some("One moment.".to_owned()), ..piece(0, Some("create_payment"), "{}") };
-        assert!(matches!(held.sift(chunk, &ours()), Some(ChatEvent::Text(text)) if text == "One moment."));
-    }
-
-    #[test]
-    fn endless_arguments_count_as_cut() {
-        let mut held = Held::default();
-        held.sift(piece(0, Some("create_payment"), &"x".repeat(ARGUMENTS_BYTES_MAX + 1)), &ours());
-        held.sift(Chunk { finish: Some("tool_calls".to_owned()), ..Chunk::default() }, &ours());
-        assert_eq!(held.finish_reason(), None);
-    }
+/// What a client sees of a chunk that cannot go on as it came: its text, and the pieces of calls that may pass.
+fn shown(chunk: Chunk, passing: &[bool]) -> Vec<ChatEvent> {
+    let pieces = chunk.calls.into_iter().zip(passing).filter(|(_, passes)| **passes).map(|(piece, _)| ChatEvent::Call(piece));
+    chunk.text.into_iter().map(ChatEvent::Text).chain(pieces).collect()
 }
+
+/// The same where every piece may pass.
+fn all_shown(chunk: Chunk) -> Vec<ChatEvent> {
+    let passing = vec![true; chunk.calls.len()];
+    shown(chunk, &passing)
+}
+
+/// A name with one more piece. Some providers repeat the name in every piece, or send as much of it as there is so far.
+fn grown(name: &str, piece: &str, ours: &[PaymentFunction]) -> String {
+    let joined = format!("{name}{piece}");
+    if piece.starts_with(name) && !functions::may_become_ours(&joined, ours) { piece.to_owned() } else { joined }
+}
+
+fn too_much() -> Refusal {
+    Refusal::new(
+        Kind::ProviderInvalid,
+        "upstream_invalid",
+        "The model made more tool calls, or longer ones, than one turn may hold; the answer is incomplete.",
+    )
+    .detail(format!("over {CALLS_MAX} calls, or {HELD_BYTES_MAX} bytes of them held"))
+}
+
+#[cfg(test)]
+mod tests;

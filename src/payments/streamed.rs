@@ -10,7 +10,7 @@ use super::carry::{Carry, Progress};
 use super::held::Held;
 use super::turns::{TURNS_MAX, closing_words, is_complete, turn_of};
 use crate::chat::call::{ChatCall, PaymentPart};
-use crate::chat::reply::{ChatEvent, ChatReply, Chunk, EventStream, StreamReply, ToolCall, UsageEvent};
+use crate::chat::reply::{ChatEvent, ChatReply, Chunk, EventStream, StreamReply, ToolCallDelta, UsageEvent};
 use crate::payment::words;
 use crate::pipeline::{Next, Reply};
 use crate::refusal::Refusal;
@@ -97,31 +97,33 @@ impl Telling {
             self.held.text.push_str(text);
             self.text_flowed = true;
         }
-        if let Some(event) = self.held.sift(chunk, &self.part.functions) {
-            self.ready.push_back(Ok(event));
+        match self.held.sift(chunk, &self.part.functions) {
+            Ok(events) => self.ready.extend(events.into_iter().map(Ok)),
+            Err(refusal) => self.failed(refusal),
         }
     }
 
     /// A turn has come to its end: it was the last one, or its payment calls are carried out and the model is asked again.
     async fn end_of_turn(&mut self) {
-        let held = std::mem::take(&mut self.held);
+        let mut held = std::mem::take(&mut self.held);
         self.progress.used(held.usage);
+        let (finish, text, first) = (held.finish.take(), std::mem::take(&mut held.text), held.first_json());
         let (ours, theirs) = held.calls(&self.part.functions);
         if ours.is_empty() {
-            return self.end(held, Vec::new());
+            return self.end(finish, theirs);
         }
-        if !is_complete(held.finish_reason()) {
+        if !is_complete(finish.as_ref().and_then(|chunk| chunk.finish.as_deref())) {
             return self.compose(words::cut_off(self.part.language).to_owned());
         }
         if !theirs.is_empty() {
-            return self.end(held, theirs);
+            return self.end(finish, theirs);
         }
-        let model = held.first_json().and_then(|json| model_of(&json));
+        let model = first.and_then(|json| model_of(&json));
         let results = match self.carry.out(&self.call, &self.part, &ours, model.as_deref(), &mut self.progress).await {
             Ok(results) => results,
             Err(refusal) => return self.failed(refusal),
         };
-        self.call.request.added.turns.push(turn_of(None, held.text, ours, results));
+        self.call.request.added.turns.push(turn_of(None, text, ours, results));
         self.turn += 1;
         if self.turn >= TURNS_MAX {
             let words = closing_words(&self.carry, &self.part, &self.progress);
@@ -135,11 +137,9 @@ impl Telling {
     }
 
     /// The last turn: the client's own calls that were held back, the finish chunk with the payments, usage, the end.
-    fn end(&mut self, held: Held, theirs: Vec<(u32, ToolCall)>) {
-        for (index, call) in theirs {
-            self.ready.push_back(Ok(ChatEvent::Call(index, call)));
-        }
-        match held.finish {
+    fn end(&mut self, finish: Option<Chunk>, theirs: Vec<ToolCallDelta>) {
+        self.ready.extend(theirs.into_iter().map(|call| Ok(ChatEvent::Call(call))));
+        match finish {
             Some(mut finish) => {
                 finish.payments = std::mem::take(&mut self.progress.payments);
                 self.ready.push_back(Ok(ChatEvent::Chunk(finish)));

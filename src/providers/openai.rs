@@ -78,7 +78,7 @@ async fn attempt(endpoint: std::sync::Arc<Endpoint>, dial: Dial, call: ChatCall)
     let whole = whole(response, deadline).await;
     call.stopwatch.waited(started.elapsed());
     let (headers, bytes) = whole?;
-    Ok(ChatReply::Whole(openai::read_reply(bytes, headers)?))
+    Ok(ChatReply::Whole(openai::read_reply(bytes, headers, call.payment.is_some())?))
 }
 
 fn request_for(endpoint: &Endpoint, call: &ChatCall, body: Bytes) -> Result<Request<Full<Bytes>>, Refusal> {

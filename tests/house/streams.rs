@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::rig::{Rig, streamed};
-use super::upstream::{Act, Upstream, piece, stream_end, stream_head};
+use super::upstream::{Act, Upstream, json_answer, piece, stream_end, stream_head};
 use super::visitor::{Answer, events, told};
 
 /// One event of a stream.
@@ -93,4 +93,116 @@ async fn an_end_without_a_finish_reason_is_an_error() {
     let answer = rig.chat(&plain()).await;
     assert_eq!((told(&answer.text()).as_str(), last_error(&answer)["code"].as_str()), ("half", Some("upstream_unreachable")));
     assert_eq!(rig.metric("fengate_attempts_total{model=\"theirs\",outcome=\"cut\",provider=\"p0\"}").await, 1.0);
+}
+
+/// A piece of a tool call: at its index, with what is not empty.
+fn call(index: u32, name: &str, arguments: &str) -> Value {
+    let mut call = json!({"index": index, "function": {}});
+    if !name.is_empty() {
+        call["function"]["name"] = name.into();
+    }
+    if !arguments.is_empty() {
+        call["function"]["arguments"] = arguments.into();
+    }
+    json!({"tool_calls": [call]})
+}
+
+/// A turn that makes calls, piece by piece; the role comes with the first piece, as OpenAI sends it.
+fn calling(mut pieces: Vec<Value>) -> Vec<Act> {
+    pieces[0]["role"] = "assistant".into();
+    let mut events: Vec<Act> = pieces.into_iter().map(|delta| chunk(delta, None)).collect();
+    events.push(chunk(json!({}), Some("tool_calls")));
+    stream(events)
+}
+
+/// A provider whose model makes these calls first and speaks then, with a payment function offered to it.
+async fn paying(first: impl Fn() -> Vec<Act> + Send + Sync + 'static) -> Rig {
+    let said = || stream(vec![chunk(json!({"role": "assistant", "content": "said"}), None), chunk(json!({}), Some("stop"))]);
+    let upstream = Upstream::start(move |n| if n == 0 { first() } else { said() }).await;
+    Rig::with(&Upstream::routes(&[upstream.address], "offer = [\"create_payment\"]")).await
+}
+
+/// The calls a client puts together out of a stream, as OpenAI's SDKs do.
+fn calls_in(answer: &Answer) -> Vec<(String, String)> {
+    let mut calls: Vec<(String, String)> = Vec::new();
+    for event in events(&answer.text()).iter().filter_map(|event| serde_json::from_str::<Value>(event).ok()) {
+        for call in event["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            let index = call["index"].as_u64().expect("an index") as usize;
+            calls.resize(calls.len().max(index + 1), Default::default());
+            calls[index].0 += call["function"]["name"].as_str().unwrap_or_default();
+            calls[index].1 += call["function"]["arguments"].as_str().unwrap_or_default();
+        }
+    }
+    calls
+}
+
+fn buy() -> Value {
+    json!({"model": "theirs", "stream": true, "messages": [{"role": "user", "content": "pay 129 yuan for it"}]})
+}
+
+#[tokio::test]
+async fn a_clients_call_arrives_however_its_name_does() {
+    for (pieces, name) in [
+        (vec![call(0, "", ""), call(0, "weather", ""), call(0, "", "{}")], "weather"),
+        (vec![call(0, "create_payment", ""), call(0, "_v2", "{}")], "create_payment_v2"),
+        (vec![call(0, "create_", "{}")], "create_"),
+        (vec![call(0, "wea", ""), call(0, "ther", "{}")], "weather"),
+    ] {
+        let rig = paying(move || calling(pieces.clone())).await;
+        let answer = rig.chat(&buy()).await;
+        assert_eq!(calls_in(&answer), [(name.to_owned(), "{}".to_owned())], "{}", answer.text());
+        assert!(answer.text().contains("\"finish_reason\":\"tool_calls\"") && answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
+        assert!(rig.orders().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_payment_call_pays_and_never_shows_however_its_name_comes() {
+    let arguments = r#"{"total_fee":12900,"body":"it"}"#;
+    let (start, rest) = arguments.split_at(9);
+    for pieces in [
+        vec![call(0, "create_", ""), call(0, "payment", arguments)],
+        vec![call(0, "", ""), call(0, "create_payment", arguments)],
+        vec![call(0, "create_payment", start), call(0, "create_payment", rest)],
+    ] {
+        let rig = paying(move || calling(pieces.clone())).await;
+        let text = rig.chat(&buy()).await.text();
+        assert!(!text.contains("tool_calls") && !text.contains("create_"), "{text}");
+        assert!(text.contains("\"payments\":[{") && told(&text) == "said", "{text}");
+        assert_eq!(text.matches("\"role\":\"assistant\"").count(), 1, "{text}");
+        assert_eq!(rig.orders().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_second_answer_hides_no_payment_call() {
+    let hidden = || {
+        let choice = |index: u32, delta: Value| json!({"index": index, "delta": delta, "finish_reason": null});
+        let two = json!({"id": "c1", "choices": [choice(0, call(0, "create_payment", "{\"total_fee\":12900}")), choice(1, json!({}))]});
+        stream(vec![chunk(json!({"content": "so"}), None), piece(&format!("data: {two}\n\n")), chunk(json!({}), Some("tool_calls"))])
+    };
+    let rig = paying(hidden).await;
+    let answer = rig.chat(&buy()).await;
+    assert_eq!(last_error(&answer)["code"], "upstream_invalid");
+    assert!(!answer.text().contains("create_payment"), "{}", answer.text());
+    let message = |name: &str| json!({"role": "assistant", "content": null, "tool_calls": [{"id": "a", "type": "function", "function": {"name": name, "arguments": "{}"}}]});
+    let choices = json!({"choices": [{"index": 0, "message": message("weather")}, {"index": 1, "message": message("create_payment")}]});
+    let rig = paying(move || json_answer(&choices.to_string())).await;
+    let mut whole = buy();
+    whole["stream"] = false.into();
+    let answer = rig.chat(&whole).await;
+    assert_eq!((answer.status.as_u16(), answer.text().contains("create_payment")), (502, false), "{}", answer.text());
+    assert!(rig.orders().await.is_empty());
+}
+
+#[tokio::test]
+async fn calls_beyond_all_bounds_end_the_stream_in_an_error() {
+    let many: Vec<Value> = (0..70).map(|index| call(index, "weather", "{}")).collect();
+    for pieces in [vec![call(u32::MAX, "weather", "{}")], vec![call(1_024, "create_payment", "{}")], many] {
+        let rig = paying(move || calling([vec![json!({"content": "so"})], pieces.clone()].concat())).await;
+        let answer = rig.chat(&buy()).await;
+        assert_eq!(last_error(&answer)["code"], "upstream_invalid", "{}", answer.text());
+        assert_eq!(rig.metric("fengate_panics_total{door=\"stream\"}").await, 0.0);
+        assert!(rig.orders().await.is_empty());
+    }
 }

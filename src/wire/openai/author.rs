@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::super::members::quoted;
-use crate::chat::reply::ToolCall;
+use crate::chat::reply::ToolCallDelta;
 use crate::chat::usage::Usage;
 use crate::refusal::Refusal;
 
@@ -38,8 +38,8 @@ pub enum Piece<'a> {
     Role,
     /// Text.
     Text(&'a str),
-    /// A whole tool call of the model, at this index.
-    Call(usize, &'a ToolCall),
+    /// A tool call of the model, or a piece of one.
+    Call(&'a ToolCallDelta),
     /// The end, and why.
     Finish(&'a str),
 }
@@ -49,10 +49,7 @@ pub fn chunk_json(of: &Authored, piece: &Piece<'_>) -> String {
     let (delta, finish) = match piece {
         Piece::Role => (json!({"role": "assistant", "content": ""}), None),
         Piece::Text(text) => (json!({"content": text}), None),
-        Piece::Call(index, call) => {
-            let function = json!({"name": call.name, "arguments": call.arguments});
-            (json!({"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]}), None)
-        }
+        Piece::Call(call) => (json!({"tool_calls": [call_json(call)]}), None),
         Piece::Finish(reason) => (json!({}), Some(reason)),
     };
     json!({
@@ -60,6 +57,21 @@ pub fn chunk_json(of: &Authored, piece: &Piece<'_>) -> String {
         "choices": [{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}],
     })
     .to_string()
+}
+
+/// A tool call in a stream: only the members that this piece of it has.
+fn call_json(call: &ToolCallDelta) -> serde_json::Value {
+    let mut json = json!({"index": call.index, "function": {}});
+    if let Some(id) = &call.id {
+        json["id"] = json!(id);
+        json["type"] = json!("function");
+    }
+    for (member, text) in [("name", &call.name), ("arguments", &call.arguments)] {
+        if let Some(text) = text {
+            json["function"][member] = json!(text);
+        }
+    }
+    json
 }
 
 /// A usage object.
@@ -107,10 +119,13 @@ mod tests {
 
     #[test]
     fn a_strict_reader_accepts_composed_chunks() {
-        let call = ToolCall { id: "call_1".to_owned(), name: "lookup".to_owned(), arguments: "{}".to_owned() };
-        for piece in [Piece::Role, Piece::Text("hi"), Piece::Call(0, &call), Piece::Finish("stop")] {
+        let text = |text: &str| Some(text.to_owned());
+        let call = ToolCallDelta { index: 0, id: text("call_1"), name: text("lookup"), arguments: text("{") };
+        let more = ToolCallDelta { arguments: text("}"), ..ToolCallDelta::default() };
+        for piece in [Piece::Role, Piece::Text("hi"), Piece::Call(&call), Piece::Call(&more), Piece::Finish("stop")] {
             let read: CreateChatCompletionStreamResponse = serde_json::from_str(&chunk_json(&outlines(), &piece)).expect("OpenAI's shape");
             assert_eq!(read.id, "chatcmpl-1");
         }
+        assert_eq!(call_json(&more), json!({"index": 0, "function": {"arguments": "}"}}));
     }
 }

@@ -14,6 +14,9 @@ use crate::chat::reply::{ChatEvent, Chunk, ToolCallDelta, UsageEvent};
 use crate::chat::usage::Usage;
 use crate::refusal::{Kind, Refusal};
 
+/// The highest index of a tool call that is believed.
+const CALL_INDEX_MAX: u32 = 1_023;
+
 #[derive(Deserialize)]
 struct ChunkFields<'a> {
     #[serde(default, borrow)]
@@ -26,6 +29,8 @@ struct ChunkFields<'a> {
 
 #[derive(Deserialize)]
 struct ChoiceFields<'a> {
+    #[serde(default, borrow)]
+    index: Option<&'a RawValue>,
     #[serde(default, borrow)]
     delta: Option<&'a RawValue>,
     #[serde(default, borrow)]
@@ -106,8 +111,14 @@ fn read_data(json: &str, closely: bool) -> Result<Read, Refusal> {
         // Some providers write an empty reason on every chunk.
         let finish = choice.finish_reason.as_deref().filter(|reason| !reason.is_empty());
         chunk.finish = chunk.finish.or_else(|| finish.map(str::to_owned));
-        if closely && let Some(delta) = choice.delta {
-            read_delta(&mut chunk, delta)?;
+        if closely {
+            // With payment functions one answer is asked for; a second one could hide a payment call, or make another.
+            if choice.index.is_some_and(|index| !matches!(index.get(), "0" | "null")) {
+                return Err(malformed("a second answer where one was asked for"));
+            }
+            if let Some(delta) = choice.delta {
+                read_delta(&mut chunk, delta)?;
+            }
         }
     }
     Ok(Read::Chunk(chunk))
@@ -117,16 +128,17 @@ fn read_delta(chunk: &mut Chunk, delta: &RawValue) -> Result<(), Refusal> {
     let Some(delta) = serde_json::from_str::<Option<DeltaFields<'_>>>(delta.get()).map_err(|_| malformed("a delta of unknown shape"))? else {
         return Ok(());
     };
-    chunk.text = delta.content.filter(|text| !text.is_empty()).map(Cow::into_owned);
-    chunk.calls = delta
-        .tool_calls
-        .unwrap_or_default()
-        .into_iter()
-        .map(|call| {
-            let (name, arguments) = call.function.map_or((None, None), |function| (function.name, function.arguments));
-            ToolCallDelta { index: call.index, id: call.id.filter(|id| !id.is_empty()), name: name.filter(|name| !name.is_empty()), arguments }
-        })
-        .collect();
+    if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
+        chunk.text.get_or_insert_default().push_str(&text);
+    }
+    for call in delta.tool_calls.unwrap_or_default() {
+        if call.index > CALL_INDEX_MAX {
+            return Err(malformed("a tool call at an index beyond all sense"));
+        }
+        let (name, arguments) = call.function.map_or((None, None), |function| (function.name, function.arguments));
+        let (id, name) = (call.id.filter(|id| !id.is_empty()), name.filter(|name| !name.is_empty()));
+        chunk.calls.push(ToolCallDelta { index: call.index, id, name, arguments });
+    }
     Ok(())
 }
 

@@ -51,8 +51,9 @@ struct FunctionFields {
     arguments: Option<String>,
 }
 
-/// Reads a provider's whole answer. HTML, an `error` under status 200, an answer without a choice: all are no answer.
-pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusal> {
+/// Reads a provider's whole answer. HTML, an `error` under status 200, an answer without a choice: all are no answer. `closely` also refuses a
+/// second choice, which could hide a payment call.
+pub fn read_reply(bytes: Bytes, headers: HeaderMap, closely: bool) -> Result<WholeReply, Refusal> {
     let text = std::str::from_utf8(&bytes).map_err(|_| invalid("the answer is not UTF-8"))?;
     let fields: ReplyFields<'_> =
         serde_json::from_str(text).map_err(|e| invalid(format!("the answer is not a chat completion: {}", position(&e))))?;
@@ -62,6 +63,9 @@ pub fn read_reply(bytes: Bytes, headers: HeaderMap) -> Result<WholeReply, Refusa
     let Some(choice) = fields.choices.as_deref().and_then(<[_]>::first) else {
         return Err(invalid("an answer without choices"));
     };
+    if closely && fields.choices.as_ref().is_some_and(|choices| choices.len() > 1) {
+        return Err(invalid("several answers where one was asked for"));
+    }
     let message: MessageFields =
         serde_json::from_str(choice.message.get()).map_err(|e| invalid(format!("the answer's message: {}", position(&e))))?;
     let calls = message.tool_calls.unwrap_or_default().into_iter().filter_map(|call| {
