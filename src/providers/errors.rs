@@ -12,6 +12,9 @@ use crate::wire::openai::ErrorBody;
 /// The longest wait a provider may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(120);
 
+/// Most of a provider's words that a caller is told, in characters.
+const WORDS_CHARS_MAX: usize = 2_000;
+
 /// A failure of the connection.
 pub(super) fn of_dial(error: &DialError) -> Refusal {
     if error.is_timeout() { timeout(error.to_string()) } else { broken(error.to_string()) }
@@ -34,11 +37,11 @@ pub(super) fn invalid(detail: impl Into<Box<str>>) -> Refusal {
         .detail(detail)
 }
 
-/// A status that is not 200.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: ErrorBody) -> Refusal {
+/// A status that is not 200. `redact` takes keys out of the provider's words, as far as the caller gets to read any.
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: ErrorBody, redact: impl Fn(&str) -> String) -> Refusal {
     let detail = format!("status {}", status.as_u16());
     match status.as_u16() {
-        400 | 413 | 415 | 422 => rejected(status.as_u16(), body),
+        400 | 413 | 415 | 422 => rejected(status.as_u16(), body, redact),
         401..=404 => Refusal::new(
             Kind::ProviderDenied,
             "upstream_denied",
@@ -53,13 +56,14 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: ErrorBody
 }
 
 /// The request itself is at fault, and would be at any provider: the caller needs the provider's words to mend it.
-fn rejected(status: u16, body: ErrorBody) -> Refusal {
-    let message = body.message.unwrap_or_else(|| "The model provider rejected the request.".to_owned());
+fn rejected(status: u16, body: ErrorBody, redact: impl Fn(&str) -> String) -> Refusal {
+    let told = |text: Option<String>| text.map(|text| redact(&text).chars().take(WORDS_CHARS_MAX).collect::<String>());
+    let message = told(body.message).unwrap_or_else(|| "The model provider rejected the request.".to_owned());
     let mut refusal = Refusal::new(Kind::ProviderRejected { status }, "invalid_request", message);
-    if let Some(code) = body.code {
+    if let Some(code) = told(body.code) {
         refusal.code = code.into();
     }
-    match body.param {
+    match told(body.param) {
         Some(param) => refusal.param(param),
         None => refusal,
     }
@@ -76,7 +80,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16) -> Kind {
-        of_status(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), ErrorBody::default()).kind
+        of_status(StatusCode::from_u16(status).expect("a status"), &HeaderMap::new(), ErrorBody::default(), str::to_owned).kind
     }
 
     #[test]

@@ -3,3 +3,4 @@
 mod errors;
 mod events;
 pub mod openai;
+mod redact;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::errors;
 use super::events;
+use super::redact::redacted;
 use crate::chat::call::ChatCall;
 use crate::chat::reply::{ChatReply, StreamReply};
 use crate::dial::Dial;
@@ -58,14 +59,14 @@ pub fn provider(endpoint: Endpoint, dial: Dial) -> Next {
 
 async fn attempt(endpoint: std::sync::Arc<Endpoint>, dial: Dial, call: ChatCall) -> Reply {
     let body = openai::write_request(&call.request, &endpoint.model)?;
-    let request = request_for(&endpoint, &call, body)?;
+    let request = request_for(&endpoint, &call, body.clone())?;
     let deadline = call.deadline.min(Instant::now() + endpoint.timeouts.total);
     let started = Instant::now();
     let sent = dial.send(request, endpoint.timeouts.first_byte.min(deadline - started)).await;
     call.stopwatch.waited(started.elapsed());
     let response = sent.map_err(|e| errors::of_dial(&e))?;
     if response.status() != StatusCode::OK {
-        return Err(refused(response, deadline).await);
+        return Err(refused(response, deadline, (&endpoint, &body)).await);
     }
     if call.request.stream {
         let (head, body) = response.into_parts();
@@ -127,12 +128,13 @@ async fn whole(response: Response<Incoming>, deadline: Instant) -> Result<(Heade
     }
 }
 
-/// Turns a status that is not 200 into a refusal, reading what the provider says of it.
-async fn refused(response: Response<Incoming>, deadline: Instant) -> Refusal {
+/// Turns a status that is not 200 into a refusal, reading what the provider says of what was `sent`.
+async fn refused(response: Response<Incoming>, deadline: Instant, (endpoint, sent): (&Endpoint, &Bytes)) -> Refusal {
     let (head, body) = response.into_parts();
     let read = http_body_util::Limited::new(body, ERROR_BYTES_MAX).collect();
     let bytes = timeout_at(deadline, read).await.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    errors::of_status(head.status, &head.headers, openai::read_error(&bytes))
+    let own_key = endpoint.authorization.as_ref().and_then(|field| field.to_str().ok()?.strip_prefix("Bearer "));
+    errors::of_status(head.status, &head.headers, openai::read_error(&bytes), |text| redacted(text, own_key, sent))
 }
 
 /// The fields of an answer that belong to the caller: nothing of the connection, no cookies, and the provider's own request id under another name.

@@ -130,6 +130,21 @@ async fn the_callers_fault_is_tried_nowhere_else() {
 }
 
 #[tokio::test]
+async fn no_key_shows_in_a_providers_words() {
+    let error = json!({"error": {"message": "Incorrect key sk-upstream, also `Bearer abc` and 0123456789abcdefghij: too long", "code": "sk-upstream", "param": "sk-provider-SECRET-canary"}});
+    for status in [400, 413, 415, 422] {
+        let body = error.to_string();
+        let upstream = Upstream::start(move |_| status_answer(status, &body)).await;
+        let rig = Rig::with(&Upstream::routes(&[upstream.address], "")).await;
+        let answer = rig.chat(&plain()).await;
+        assert_eq!(answer.status.as_u16(), status);
+        let error = answer.json()["error"].clone();
+        assert_eq!(error["message"], "Incorrect key [redacted], also `Bearer [redacted]` and [redacted]: too long");
+        assert_eq!((&error["code"], &error["param"]), (&json!("[redacted]"), &json!("[redacted]")));
+    }
+}
+
+#[tokio::test]
 async fn whose_fault_it_is_is_said() {
     let hang = std::sync::Arc::new(tokio::sync::Notify::new());
     let cases = [

@@ -161,7 +161,7 @@ pub struct ErrorBody {
 /// Reads a provider's error body; whatever is not there is `None`.
 pub fn read_error(bytes: &[u8]) -> ErrorBody {
     let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let text = |key: &str| value.pointer(&format!("/error/{key}")).and_then(serde_json::Value::as_str).map(|text| text.chars().take(2_000).collect());
+    let text = |key: &str| value.pointer(&format!("/error/{key}")).and_then(serde_json::Value::as_str).map(str::to_owned);
     ErrorBody { message: text("message"), code: text("code"), param: text("param") }
 }
 
