@@ -59,6 +59,7 @@ metrics! {
     attempt_seconds: HistogramVec("fengate_attempt_duration_seconds", "From sending an attempt to its last byte.", ["provider"]; LATENCY_SECONDS);
     tokens: IntCounterVec("fengate_tokens_total", "Tokens as providers report them, by direction (prompt, completion).", ["merchant", "provider", "model", "direction"]);
     usage_missing: IntCounterVec("fengate_usage_missing_total", "Complete attempts whose provider reported no usage.", ["provider"]);
+    usage_implausible: IntCounterVec("fengate_usage_implausible_total", "Attempts whose provider reported a negative count of tokens or one beyond belief; it is counted as the nearest that is believed.", ["provider"]);
     failovers: IntCounterVec("fengate_failovers_total", "Times a question went on to another lane, by the provider that failed it.", ["model", "provider"]);
     breaker_open: IntGaugeVec("fengate_breaker_open", "1 while a lane is not asked because it failed too often.", ["model", "provider"]);
     admissions: IntCounterVec("fengate_admissions_total", "Inference requests at admission: admitted, limited, classic (over the limit, goes on without a model).", ["merchant", "verdict"]);

@@ -2,6 +2,9 @@
 
 use crate::ids::{MerchantId, RequestId};
 
+/// The most tokens that are believed of one direction of one attempt: far beyond the largest context there is, and no sum of such overflows.
+pub const TOKENS_MAX: u64 = 100_000_000;
+
 /// Tokens, as the provider counts them. Never negative; sums saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -9,6 +12,8 @@ pub struct Usage {
     pub prompt_tokens: u64,
     /// Tokens of the answer, reasoning included.
     pub completion_tokens: u64,
+    /// A count was negative or over [`TOKENS_MAX`], and stands at the nearest that is believed.
+    pub implausible: bool,
 }
 
 impl Usage {
@@ -22,6 +27,7 @@ impl Usage {
         Self {
             prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
             completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+            implausible: self.implausible || other.implausible,
         }
     }
 }

@@ -260,7 +260,7 @@ async fn usage_is_kept_by_the_time_the_ledger_closes() {
         model: "base".to_owned(),
         stream: true,
         outcome: Outcome::Cut,
-        usage: Some(Usage { prompt_tokens: 3, completion_tokens: u64::MAX }),
+        usage: Some(Usage { prompt_tokens: 3, completion_tokens: u64::MAX, implausible: true }),
         duration_ms: 7,
     };
     ledger.record_usage(record.clone());

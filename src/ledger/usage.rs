@@ -40,7 +40,7 @@ pub(super) fn of_request(connection: &Connection, request: &RequestId) -> Result
             model: row.get(2)?,
             stream: row.get(3)?,
             outcome: Outcome::from_name(&outcome).unwrap_or(Outcome::Failed),
-            usage: tokens.0.map(|prompt_tokens| Usage { prompt_tokens, completion_tokens: tokens.1.unwrap_or_default() }),
+            usage: tokens.0.map(|prompt_tokens| Usage { prompt_tokens, completion_tokens: tokens.1.unwrap_or_default(), ..Usage::default() }),
             duration_ms: unsigned(row.get(7)?),
         })
     })?;

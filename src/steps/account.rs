@@ -98,6 +98,10 @@ impl Attempt {
                     |direction, count| self.metrics.tokens.with_label_values(&[record.merchant.as_str(), provider, model, direction]).inc_by(count);
                 tokens("prompt", usage.prompt_tokens);
                 tokens("completion", usage.completion_tokens);
+                if usage.implausible {
+                    tracing::warn!(request_id = %record.request_id, provider, model, "a provider reported a count of tokens that cannot be");
+                    self.metrics.usage_implausible.with_label_values(&[provider]).inc();
+                }
             }
             None if outcome == Outcome::Complete => self.metrics.usage_missing.with_label_values(&[provider]).inc(),
             None => {}

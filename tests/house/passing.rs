@@ -93,6 +93,28 @@ async fn a_client_that_asks_for_usage_gets_it_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_count_of_tokens_beyond_belief_is_bounded_and_marked() {
+    let count = u64::MAX;
+    let whole =
+        REPLY.replace("\"prompt_tokens\":3", &format!("\"prompt_tokens\":{count}")).replace("\"completion_tokens\":4", "\"completion_tokens\":-4");
+    let reply = whole.clone();
+    let usage_event = USAGE.replace("\"prompt_tokens\":5", &format!("\"prompt_tokens\":{count}"));
+    let (rig, _upstream) = with_provider(move |n| match n {
+        0 | 1 => json_answer(&reply),
+        _ => vec![stream_head(), piece(CHUNK), piece(LAST), piece(&usage_event), piece(DONE), stream_end()],
+    })
+    .await;
+    for stream in [false, false, true] {
+        let answer = rig.chat(&json!({"model": "theirs", "stream": stream, "messages": []})).await;
+        assert!(stream || answer.text() == whole, "what the provider says passes as it came");
+        assert_eq!(usage(&rig, &answer).await, [(Outcome::Complete, Some(100_000_000 + if stream { 6 } else { 0 }))]);
+    }
+    let tokens = |direction: &str| format!("fengate_tokens_total{{direction=\"{direction}\",merchant=\"demo\",model=\"theirs\",provider=\"p0\"}}");
+    assert_eq!((rig.metric(&tokens("prompt")).await, rig.metric(&tokens("completion")).await), (300_000_000.0, 6.0));
+    assert_eq!(rig.metric("fengate_usage_implausible_total{provider=\"p0\"}").await, 3.0);
+}
+
+#[tokio::test]
 async fn a_cut_stream_ends_in_an_error_event_and_never_in_done() {
     for script in [
         vec![stream_head(), piece(CHUNK), Act::Cut],

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_strict_reader_accepts_a_composed_answer() {
         let text = "已\"下单\"\n";
-        let bytes = completion(&outlines(), text, Usage { prompt_tokens: 3, completion_tokens: 4 }, "[]");
+        let bytes = completion(&outlines(), text, Usage { prompt_tokens: 3, completion_tokens: 4, ..Usage::default() }, "[]");
         let read: CreateChatCompletionResponse = serde_json::from_slice(&bytes).expect("OpenAI's shape");
         assert_eq!(read.choices[0].message.content.as_deref(), Some(text));
         assert_eq!(read.usage.map(|usage| usage.total_tokens), Some(7));

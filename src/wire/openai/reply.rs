@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::super::members::Members;
 use crate::chat::reply::{ToolCall, WholeBody, WholeReply};
-use crate::chat::usage::Usage;
+use crate::chat::usage::{TOKENS_MAX, Usage};
 use crate::refusal::{Kind, Refusal};
 
 #[derive(Deserialize)]
@@ -94,17 +94,31 @@ fn position(error: &serde_json::Error) -> String {
     format!("{:?} error at line {}, column {}", error.classify(), error.line(), error.column())
 }
 
-/// Reads a usage object: counts that are missing, negative or no whole numbers make the whole report unusable, never a wrong sum.
+/// Reads a usage object. A count that is negative or beyond belief counts as the nearest that is believed, and the report is marked; one that is
+/// no whole number makes the whole report unusable. A count that is missing is zero.
 pub(super) fn read_usage(json: &str) -> Option<Usage> {
     #[derive(Deserialize)]
-    struct Fields {
-        #[serde(default)]
-        prompt_tokens: u64,
-        #[serde(default)]
-        completion_tokens: u64,
+    struct Fields<'a> {
+        #[serde(default, borrow)]
+        prompt_tokens: Option<&'a RawValue>,
+        #[serde(default, borrow)]
+        completion_tokens: Option<&'a RawValue>,
     }
-    let fields: Fields = serde_json::from_str(json).ok()?;
-    Some(Usage { prompt_tokens: fields.prompt_tokens, completion_tokens: fields.completion_tokens })
+    let fields: Fields<'_> = serde_json::from_str(json).ok()?;
+    let count = |raw: Option<&RawValue>| raw.map_or(Some((0, false)), |raw| believed(raw.get()));
+    let ((prompt_tokens, odd_prompt), (completion_tokens, odd_completion)) = (count(fields.prompt_tokens)?, count(fields.completion_tokens)?);
+    Some(Usage { prompt_tokens, completion_tokens, implausible: odd_prompt || odd_completion })
+}
+
+/// A count of tokens as far as it is believed, and whether it had to be bounded; `None` for what is no whole number.
+fn believed(json: &str) -> Option<(u64, bool)> {
+    let (negative, digits) = json.strip_prefix('-').map_or((false, json), |digits| (true, digits));
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // Digits alone fail to parse only where there are too many of them.
+    let count = digits.parse().unwrap_or(u64::MAX);
+    Some(if negative { (0, count > 0) } else { (count.min(TOKENS_MAX), count > TOKENS_MAX) })
 }
 
 /// The assistant's message with the calls of `kept` only: what a client sees of a turn whose payment calls are put off.
@@ -172,4 +186,31 @@ pub fn model_of(json: &[u8]) -> Option<String> {
         model: String,
     }
     serde_json::from_slice::<Fields>(json).ok().map(|fields| fields.model.chars().take(128).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_tokens_are_bounded_marked_and_never_wrong_sums() {
+        let read = |count: &str| read_usage(&format!(r#"{{"prompt_tokens":{count},"completion_tokens":7}}"#));
+        for (count, tokens, implausible) in [
+            ("5", 5, false),
+            ("null", 0, false),
+            ("-0", 0, false),
+            ("-1", 0, true),
+            ("-99999999999999999999999", 0, true),
+            ("100000000", TOKENS_MAX, false),
+            ("100000001", TOKENS_MAX, true),
+            ("18446744073709551615", TOKENS_MAX, true),
+            ("99999999999999999999999", TOKENS_MAX, true),
+        ] {
+            assert_eq!(read(count), Some(Usage { prompt_tokens: tokens, completion_tokens: 7, implausible }), "{count}");
+        }
+        for unusable in ["1.5", "1e3", "\"5\"", "[5]", "true"] {
+            assert_eq!(read(unusable), None, "{unusable}");
+        }
+        assert_eq!(read_usage("{}"), Some(Usage::default()));
+    }
 }
