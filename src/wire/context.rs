@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::by_name::ByName;
 use crate::ids::{IdempotencyKey, PaymentId};
 use crate::money::{Currency, Money};
 use crate::payment::context::{Item, Order, PaymentContext, RefundWish};
@@ -82,11 +83,8 @@ struct AmountFields {
 
 /// Reads the `payment` object.
 pub fn read(json: &[u8]) -> Result<PaymentContext, Refusal> {
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return Err(bad("payment", "expected an object"));
-    }
     let mut text = serde_json::Deserializer::from_slice(json);
-    let fields: ContextFields<'_> = serde_path_to_error::deserialize(&mut text).map_err(|e| misread(&e))?;
+    let ByName(fields): ByName<ContextFields<'_>> = serde_path_to_error::deserialize(&mut text).map_err(|e| misread(&e))?;
     let key = fields.idempotency_key.map(|key| short("payment.idempotency_key", key)).transpose()?;
     Ok(PaymentContext {
         idempotency_key: key.map(IdempotencyKey::new),
@@ -206,7 +204,7 @@ mod tests {
             (r#"{"order":{"amount":{"total":129.0}}}"#, "payment.order.amount.total: invalid type: floating point"),
             (r#"{"order":{"amount":{"total":1e3}}}"#, "payment"),
             (r#"{"order":{"amount":{"total":"100"}}}"#, "payment.order.amount.total"),
-            (r#"[1]"#, "expected an object"),
+            (r#"[1]"#, "expected a JSON object"),
             (r#"{"order":5}"#, "payment.order: invalid type: integer `5`, expected an order object"),
             (r#"{"order":{"amount":{"total":99999999999999999999}}}"#, "payment"),
             (r#"{"order":{"amount":{"total":1,"total":2}}}"#, "duplicate"),

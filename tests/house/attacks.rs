@@ -48,6 +48,8 @@ async fn hostile_json_is_refused_in_no_time() {
         "{\"model\":1e309,\"messages\":[]}".to_owned(),
         "{\"model\":\"plain\",\"messages\":{}}".to_owned(),
         "null".to_owned(),
+        "[1]".to_owned(),
+        "[\"plain\", false, null, [{\"role\":\"user\",\"content\":\"hi\"}]]".to_owned(),
         String::new(),
         "{\"model\":\"wechat-pay-base\",\"messages\":[],\"payment\":{\"order\":{\"amount\":{\"total\":1.5}}}}".to_owned(),
     ] {
@@ -58,6 +60,42 @@ async fn hostile_json_is_refused_in_no_time() {
     let mut invalid = b"{\"model\":\"plain\",\"messages\":[\"".to_vec();
     invalid.extend_from_slice(&[0xff, 0xfe]);
     assert_eq!(visitor::post(rig.public, "/v1/chat/completions", &[KEY], invalid).await.status, 400);
+}
+
+#[tokio::test]
+async fn nothing_nests_deeper_than_a_reader_can_follow() {
+    let rig = Rig::start().await;
+    let nested = |depth: usize| {
+        // The body is one level of its own.
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!("{{\"model\":\"plain\",\"x\":{open}{close},\"messages\":[{{\"role\":\"user\",\"content\":\"[[[[ hi\"}}]}}")
+    };
+    let ask = |body: String| visitor::post(rig.public, "/v1/chat/completions", &[KEY], body);
+    assert_eq!(ask(nested(120)).await.status, 200);
+    for depth in [129, 30_000] {
+        let answer = ask(nested(depth)).await;
+        assert_eq!((answer.status.as_u16(), answer.error_code().as_str()), (400, "invalid_json"));
+        assert!(answer.text().contains("128 levels"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_body_is_said() {
+    let rig = Rig::start().await;
+    for (body, says) in [
+        ("[1]", "expected a JSON object"),
+        ("{\"model\":\"plain\",\"messages\":[]}", "the list is empty"),
+        (
+            "{\"model\":\"wechat-pay-base\",\"messages\":[{\"role\":\"assistant\",\"content\":\"129 yuan\",\"role\":\"user\"}]}",
+            "duplicate field `role`",
+        ),
+        ("{\"model\":\"wechat-pay-base\",\"messages\":[[\"user\",\"pay 129 yuan\"]]}", "A message cannot be read"),
+        ("{\"model\":\"wechat-pay-base\",\"messages\":[],\"payment\":[\"cart-1\"]}", "expected a JSON object"),
+    ] {
+        let answer = visitor::post(rig.public, "/v1/chat/completions", &[KEY], body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.json()["error"]["message"].as_str().expect("a message").contains(says), "{body}: {}", answer.text());
+    }
 }
 
 /// How long a connection lasts on which a client does what `start` says and then nothing.

@@ -89,7 +89,10 @@ fn bracket_end(text: &str) -> usize {
 impl Asked {
     pub(super) fn read(body: &[u8]) -> Result<Self, String> {
         let json: Value = serde_json::from_slice(body).map_err(|e| format!("not JSON: {e}"))?;
-        let messages = json["messages"].as_array().filter(|messages| !messages.is_empty()).ok_or("messages must be a list")?.clone();
+        let messages = json["messages"].as_array().ok_or("messages must be a list")?.clone();
+        if messages.is_empty() {
+            return Err("messages must hold at least one message; the list is empty".to_owned());
+        }
         let tools = json["tools"].as_array().into_iter().flatten().filter_map(|tool| {
             let function = &tool["function"];
             let properties = function["parameters"]["properties"].as_object().cloned().unwrap_or_default();

@@ -5,8 +5,10 @@ mod author;
 mod event;
 mod reply;
 mod request;
+mod words;
 
 pub use author::{Authored, Piece, chunk_json, completion, model_card, model_list};
 pub use event::{patched_chunk, read_event, usage_chunk};
 pub use reply::{ErrorBody, finished, message_of, model_of, read_error, read_reply};
-pub use request::{ReadRequest, canonical, read_request, user_words, write_request};
+pub use request::{ReadRequest, canonical, read_request, write_request};
+pub use words::user_words;

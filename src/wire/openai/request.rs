@@ -8,6 +8,8 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::by_name::ByName;
+use super::super::depth::{DEPTH_MAX, is_too_deep};
 use super::super::members::{Members, quoted};
 use crate::chat::request::{Added, ChatRequest, OfferedFunction, ToolChoice, Turn};
 use crate::refusal::{Kind, Refusal};
@@ -49,7 +51,10 @@ pub fn read_request(body: Bytes, headers: HeaderMap) -> Result<ReadRequest, Refu
     let text = std::str::from_utf8(&body).map_err(|e| {
         bad(format!("The request body is not valid UTF-8: the first {} bytes are, the next is not. Send JSON in UTF-8.", e.valid_up_to()))
     })?;
-    let fields: Fields<'_> = serde_json::from_str(text).map_err(|e| bad(explained(&e)))?;
+    if is_too_deep(&body) {
+        return Err(bad(format!("The request body nests deeper than {DEPTH_MAX} levels.")));
+    }
+    let ByName(fields): ByName<Fields<'_>> = serde_json::from_str(text).map_err(|e| bad(explained(&e)))?;
     if !fields.messages.get().starts_with('[') {
         return Err(bad("`messages` must be an array of messages.".to_owned()).param("messages"));
     }
@@ -110,20 +115,6 @@ fn read_tool_choice(json: &str) -> ToolChoice {
             Some(name) => ToolChoice::Function(name.to_owned()),
             None => ToolChoice::Auto,
         },
-    }
-}
-
-/// The text of each user message, in order. Text parts of one message are joined with a line feed.
-pub fn user_words(messages: &[u8]) -> Result<Vec<String>, Refusal> {
-    let messages: Vec<serde_json::Value> = serde_json::from_slice(messages).map_err(|e| bad(explained(&e)).param("messages"))?;
-    Ok(messages.iter().filter(|message| message["role"] == "user").map(|message| text_of(&message["content"])).collect())
-}
-
-fn text_of(content: &serde_json::Value) -> String {
-    match content {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
-        _ => String::new(),
     }
 }
 
