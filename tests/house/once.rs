@@ -10,7 +10,7 @@ use fengate::payment::state::Event;
 use fengate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
 use serde_json::json;
 
-use super::rig::{KEY, Rig, order, payment_in, streamed};
+use super::rig::{KEY, Rig, ask, order, payment_in, streamed};
 use super::visitor;
 
 #[tokio::test]
@@ -29,8 +29,36 @@ async fn the_same_request_again_finds_the_first_payment() {
     rig.phone(first["next_action"]["code_url"].as_str().expect("a code")).await;
     rig.until_state(first["id"].as_str().expect("an id"), "paid").await;
     let paid = rig.chat(&streamed(body.clone())).await.text();
-    assert!(paid.contains(first["id"].as_str().expect("an id")), "the same order, streamed: {paid}");
+    assert!(paid.contains(first["id"].as_str().expect("an id")) && paid.ends_with("data: [DONE]\n\n"), "streamed it is the same request");
     assert_eq!(payment_in(&rig.chat(&body).await)["state"], "paid", "told as it stands now");
+}
+
+#[tokio::test]
+async fn how_an_answer_travels_makes_no_other_payment() {
+    let rig = Rig::start().await;
+    let body = ask("pay 5 yuan for tea");
+    let first = rig.chat(&streamed(body.clone())).await.text();
+    assert!(first.contains("\"payments\":[{"), "{first}");
+    let with = |more: &[(&str, serde_json::Value)]| {
+        let mut body = body.clone();
+        for (name, value) in more {
+            body[*name] = value.clone();
+        }
+        body
+    };
+    for again in [
+        with(&[]),
+        with(&[("stream", json!(false))]),
+        with(&[("stream", json!(null)), ("payment", json!(null))]),
+        with(&[("stream", json!(true)), ("stream_options", json!({"include_usage": true}))]),
+    ] {
+        let answer = rig.chat(&again).await;
+        assert_eq!((answer.status.as_u16(), answer.header("idempotent-replayed")), (200, "true"), "{again}");
+    }
+    assert_eq!(rig.orders().await.len(), 1);
+    // A field that says something about the question does make another.
+    assert_eq!(rig.chat(&with(&[("seed", json!(1))])).await.header("idempotent-replayed"), "");
+    assert_eq!(rig.orders().await.len(), 2);
 }
 
 #[tokio::test]

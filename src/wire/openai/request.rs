@@ -118,9 +118,17 @@ fn read_tool_choice(json: &str) -> ToolChoice {
     }
 }
 
-/// The canonical form of a request: members sorted, no blanks. Equal for a request that is sent again, however it is laid out.
+/// The canonical form of a request: members sorted, no blanks. Equal for a request that is sent again, however it is laid out, and whether or not
+/// it is to be streamed this time: how an answer travels does not make it another payment.
 pub fn canonical(body: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|e| bad(explained(&e)))?;
+    let mut value: serde_json::Value = serde_json::from_slice(body).map_err(|e| bad(explained(&e)))?;
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|name, value| match name.as_str() {
+            "stream" | "stream_options" => false,
+            "payment" => !value.is_null(),
+            _ => true,
+        });
+    }
     Ok(value.to_string().into_bytes())
 }
 
