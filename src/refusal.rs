@@ -23,6 +23,8 @@ pub enum Kind {
     TooLarge,
     /// The body comes in a form that is not accepted (an encoding, a media type).
     UnsupportedMedia,
+    /// The body comes in a transfer coding nobody decodes here.
+    UnsupportedCoding,
     /// The caller's inference limit is spent; it may ask again after this wait.
     RateLimited {
         /// How long until the next request would be admitted.
@@ -127,6 +129,7 @@ impl Refusal {
             | Kind::KeyReused
             | Kind::TooLarge
             | Kind::UnsupportedMedia
+            | Kind::UnsupportedCoding
             | Kind::RateLimited { .. }
             | Kind::ProviderRejected { .. } => Fault::Caller,
             Kind::ProviderDenied

@@ -57,6 +57,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::UnsupportedCoding => StatusCode::NOT_IMPLEMENTED,
         Kind::RateLimited { .. } | Kind::ProviderBusy { .. } => StatusCode::TOO_MANY_REQUESTS,
         Kind::ProviderRejected { status } => StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
         Kind::ProviderDenied | Kind::ProviderFailed | Kind::ProviderUnreachable | Kind::ProviderInvalid => StatusCode::BAD_GATEWAY,
@@ -78,6 +79,7 @@ fn type_of(kind: Kind) -> &'static str {
         | Kind::KeyReused
         | Kind::TooLarge
         | Kind::UnsupportedMedia
+        | Kind::UnsupportedCoding
         | Kind::ProviderRejected { .. } => "invalid_request_error",
         Kind::ProviderDenied | Kind::ProviderFailed | Kind::ProviderUnreachable | Kind::ProviderTimeout | Kind::ProviderInvalid => "upstream_error",
         Kind::NoLane | Kind::LedgerUnavailable | Kind::Draining | Kind::Internal => "server_error",

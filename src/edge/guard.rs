@@ -1,6 +1,6 @@
 //! What hyper lets through and two servers could read in two ways: refused before any door is reached.
 
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
 use http::{Method, Request};
 
 use crate::refusal::{Kind, Refusal};
@@ -22,6 +22,15 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     }
     if count(AUTHORIZATION) > 1 {
         return bad("bad_authorization", "Send one Authorization header.");
+    }
+    // hyper takes the last coding off and hands the others on as if they were the body.
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) || codings.next().is_some() {
+        return Err(Refusal::new(
+            Kind::UnsupportedCoding,
+            "unsupported_transfer_coding",
+            "Send the body with Content-Length, or chunked and no more.",
+        ));
     }
     // A classic body passes as it is, in whatever form.
     let is_classic = request.uri().path().starts_with(super::classic::ROOT);
@@ -49,6 +58,12 @@ mod tests {
         assert_eq!(verdict("/v1/models", &[("host", "a")]), Ok(()));
         assert_eq!(verdict("http://a/v1/models", &[("host", "a")]), Ok(()));
         assert_eq!(verdict("/v1/models", &[("host", "a"), ("content-encoding", "identity")]), Ok(()));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("transfer-encoding", "Chunked")]), Ok(()));
+        for codings in [&["gzip, chunked"][..], &["gzip", "chunked"], &["chunked", "chunked"], &["identity"]] {
+            let fields: Vec<(&str, &str)> =
+                std::iter::once(("host", "a")).chain(codings.iter().map(|coding| ("transfer-encoding", *coding))).collect();
+            assert_eq!(verdict("/v1/models", &fields), Err(Kind::UnsupportedCoding), "{codings:?}");
+        }
         assert_eq!(verdict("/v1/models", &[]), Err(Kind::BadRequest));
         assert_eq!(verdict("/v1/models", &[("host", "a"), ("host", "a")]), Err(Kind::BadRequest));
         assert_eq!(verdict("http://b/v1/models", &[("host", "a")]), Err(Kind::BadRequest));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -137,28 +137,98 @@ async fn refused(response: Response<Incoming>, deadline: Instant, (endpoint, sen
     errors::of_status(head.status, &head.headers, openai::read_error(&bytes), |text| redacted(text, own_key, sent))
 }
 
-/// The fields of an answer that belong to the caller: nothing of the connection, no cookies, and the provider's own request id under another name.
-fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    const OURS: [&str; 12] = [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "set-cookie",
-        "server",
-        "date",
-        "alt-svc",
-    ];
-    for name in OURS {
-        headers.remove(name);
+/// Fields of an answer that stay here: the connection's own, and what speaks for fengate's origin (its cookies, its policies, orders to a server
+/// in front, who serves) or of
+/// its account at the provider.
+const KEPT: [&str; 28] = [
+    "alt-svc",
+    "clear-site-data",
+    "connection",
+    "content-length",
+    "content-security-policy",
+    "content-security-policy-report-only",
+    "date",
+    "expect-ct",
+    "idempotent-replayed",
+    "keep-alive",
+    "nel",
+    "openai-organization",
+    "openai-project",
+    "permissions-policy",
+    "public-key-pins",
+    "refresh",
+    "report-to",
+    "reporting-endpoints",
+    "server",
+    "service-worker-allowed",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+    "x-sendfile",
+];
+
+/// Families of such fields. What else a provider says (`openai-processing-ms`, `x-ratelimit-*`, fields nobody knows) is the caller's.
+const KEPT_FAMILIES: [&str; 8] = ["access-control-", "cf-", "cross-origin-", "proxy-", "set-cookie", "x-accel-", "x-frame-", "x-powered-"];
+
+/// The fields of an answer that belong to the caller, and the provider's own request id under another name.
+fn end_to_end(headers: HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let is_kept = |name: &HeaderName| {
+        KEPT.binary_search(&name.as_str()).is_ok() || KEPT_FAMILIES.iter().any(|family| name.as_str().starts_with(family)) || named.contains(name)
+    };
+    let mut passed = headers;
+    let kept: Vec<HeaderName> = passed.keys().filter(|name| is_kept(name)).cloned().collect();
+    for name in kept {
+        passed.remove(name);
     }
-    headers.remove(CONTENT_LENGTH);
-    if let Some(id) = headers.remove("x-request-id") {
-        headers.insert(HeaderName::from_static("x-upstream-request-id"), id);
+    if let Some(id) = passed.remove("x-request-id") {
+        passed.insert(HeaderName::from_static("x-upstream-request-id"), id);
     }
-    headers
+    passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_an_answer_speaks_for_this_origin_or_of_its_account() {
+        assert!(KEPT.is_sorted(), "looked up by halving");
+        let mut headers = HeaderMap::new();
+        for name in [
+            "set-cookie",
+            "set-cookie2",
+            "clear-site-data",
+            "access-control-allow-origin",
+            "content-security-policy",
+            "strict-transport-security",
+            "server",
+            "alt-svc",
+            "openai-organization",
+            "openai-project",
+            "x-accel-redirect",
+            "cf-ray",
+            "x-hop",
+        ] {
+            headers.append(name.parse::<HeaderName>().expect("a name"), HeaderValue::from_static("x"));
+        }
+        headers.append(CONNECTION, HeaderValue::from_static("close, X-Hop"));
+        for name in ["x-request-id", "x-ratelimit-remaining-requests", "openai-processing-ms", "retry-after", "x-new"] {
+            headers.append(name.parse::<HeaderName>().expect("a name"), HeaderValue::from_static("y"));
+        }
+        let passed = end_to_end(headers);
+        let mut names: Vec<&str> = passed.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["openai-processing-ms", "retry-after", "x-new", "x-ratelimit-remaining-requests", "x-upstream-request-id"]);
+    }
 }

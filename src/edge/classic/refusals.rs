@@ -24,9 +24,13 @@ fn code_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Unauthenticated => "SIGN_ERROR",
         Kind::NotFound => "RESOURCE_NOT_EXISTS",
-        Kind::BadRequest | Kind::MethodNotAllowed | Kind::RequestTimeout | Kind::TooLarge | Kind::UnsupportedMedia | Kind::KeyReused => {
-            "INVALID_REQUEST"
-        }
+        Kind::BadRequest
+        | Kind::MethodNotAllowed
+        | Kind::RequestTimeout
+        | Kind::TooLarge
+        | Kind::UnsupportedMedia
+        | Kind::UnsupportedCoding
+        | Kind::KeyReused => "INVALID_REQUEST",
         Kind::ProviderRejected { .. } => "PARAM_ERROR",
         Kind::RateLimited { .. } | Kind::ProviderBusy { .. } => "FREQUENCY_LIMITED",
         Kind::Draining | Kind::NoLane | Kind::LedgerUnavailable => "SERVICE_UNAVAILABLE",
