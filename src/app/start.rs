@@ -95,6 +95,7 @@ pub struct App {
     /// What the doors share.
     pub house: SharedHouse,
     tasks: Tasks,
+    admin_tasks: Tasks,
     sandbox_tasks: Tasks,
     drain: Duration,
 }
@@ -110,7 +111,7 @@ impl App {
     pub async fn start(routes: Routes, clock: Clock) -> Result<Self, StartError> {
         let metrics = Metrics::new().map_err(|e| StartError::Metrics(e.to_string()))?;
         let listeners = listen(&routes).await?;
-        let (tasks, sandbox_tasks) = (Tasks::new(), Tasks::new());
+        let (tasks, admin_tasks, sandbox_tasks) = (Tasks::new(), Tasks::new(), Tasks::new());
         let address = |listener: &TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
         let (public, admin) = (address(&listeners.public, routes.server.listen), address(&listeners.admin, routes.server.admin));
         let sandbox = open_sandbox(&routes, &clock, &sandbox_tasks, listeners.sandbox.as_ref())?;
@@ -152,9 +153,10 @@ impl App {
         if let (Some((sandbox, _)), Some(listener)) = (sandbox, listeners.sandbox) {
             sandbox_tasks.background(sandbox.serve(listener));
         }
-        serve_all(&house, listeners.public, listeners.admin, routes.server.connections_max);
+        serve_public(&house, listeners.public, &routes.server);
+        serve_admin(&house, listeners.admin, &admin_tasks);
         let drain = Duration::from_millis(routes.server.drain_ms);
-        Ok(Self { public, admin, sandbox: sandbox_address, house, tasks, sandbox_tasks, drain })
+        Ok(Self { public, admin, sandbox: sandbox_address, house, tasks, admin_tasks, sandbox_tasks, drain })
     }
 
     /// Ends it: nothing new starts, open streams and payments end, the ledger is closed. False if something had to be cut off.
@@ -168,6 +170,8 @@ impl App {
         if let Err(e) = self.house.ledger.close().await {
             tracing::error!(error = %e, "the ledger could not be closed");
         }
+        // Until here `/readyz` says that this process drains, and `/metrics` how far it is.
+        self.admin_tasks.stop();
         in_time
     }
 }
@@ -185,14 +189,32 @@ async fn listen(routes: &Routes) -> Result<Listeners, StartError> {
     })
 }
 
-fn serve_all(house: &SharedHouse, public: TcpListener, admin_listener: TcpListener, connections_max: usize) {
-    let serving = Serving { connections_max, tasks: house.tasks.clone(), metrics: house.metrics.clone() };
+fn serve_public(house: &SharedHouse, listener: TcpListener, limits: &routes::Server) {
+    let serving = Serving {
+        connections_max: limits.connections_max,
+        connections_per_address_max: limits.connections_per_address_max,
+        tasks: house.tasks.clone(),
+        metrics: house.metrics.clone(),
+    };
     let doors = Arc::clone(house);
-    let public = serve(public, serving.clone(), move |peer| front(Arc::clone(&doors), peer));
-    house.tasks.background(public);
+    house.tasks.background(serve(listener, serving, move |peer| front(Arc::clone(&doors), peer)));
+}
+
+/// `tasks` are the listener's own: it serves until the drain has ended.
+fn serve_admin(house: &SharedHouse, listener: TcpListener, tasks: &Tasks) {
+    if listener.local_addr().is_ok_and(|address| address.ip().is_unspecified()) {
+        tracing::warn!(
+            "the admin listener is open on every address of this machine and asks nobody who they are: give [server] admin one that is not reachable from outside"
+        );
+    }
     let admin = Admin { metrics: house.metrics.clone(), ledger: house.ledger.clone(), tasks: house.tasks.clone() };
-    let serving = Serving { connections_max: ADMIN_CONNECTIONS_MAX, ..serving };
-    house.tasks.background(serve(admin_listener, serving, move |_| {
+    let serving = Serving {
+        connections_max: ADMIN_CONNECTIONS_MAX,
+        connections_per_address_max: ADMIN_CONNECTIONS_MAX,
+        tasks: tasks.clone(),
+        metrics: house.metrics.clone(),
+    };
+    tasks.background(serve(listener, serving, move |_| {
         let admin = admin.clone();
         tower::service_fn(move |request| admin.clone().enter(request))
     }));

@@ -111,7 +111,7 @@ fn check(config: &std::path::Path) -> anyhow::Result<()> {
 fn key_new() -> anyhow::Result<()> {
     let (key, line) = routes::new_key().context("this system gives no random numbers")?;
     say(&format!(
-        "Give this to the merchant; it is shown once and kept nowhere:\n\n  {key}\n\nPut this into its [[merchant]] in routes.toml:\n\n  keys = [\"{line}\"]"
+        "Give this to the merchant; it is shown once and kept nowhere:\n\n  {key}\n\nPut this into its [[merchant]] in routes.toml, and restart fengate:\n\n  keys = [\"{line}\"]"
     ));
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Who is asking. Keys are kept as SHA-256 only; a missing key and a wrong one get the same refusal.
+//! Who is asking. Keys are kept as SHA-256 only; a missing key and a wrong one get the same refusal, and an address that has sent many wrong
+//! ones gets another until its minute is over. A right key always opens.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,6 +9,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use super::crowd::WrongKeys;
 use crate::merchant::Merchant;
 use crate::refusal::{Kind, Refusal};
 use crate::routes::{DEMO_KEY, KeyHash, hash_key};
@@ -22,6 +24,7 @@ pub struct Callers {
     by_hash: HashMap<[u8; 8], Vec<(KeyHash, Arc<Merchant>)>>,
     /// Who the demo key stands for; `None` without a sandbox.
     demo: Option<Arc<Merchant>>,
+    wrong: WrongKeys,
 }
 
 impl Callers {
@@ -42,13 +45,24 @@ impl Callers {
 
     /// Who sent this request; the same refusal for no key and for one that opens nothing.
     pub fn identify(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Arc<Merchant>, Refusal> {
-        bearer(headers).and_then(|key| self.owner(key, peer)).ok_or_else(|| {
-            Refusal::new(
-                Kind::Unauthenticated,
-                "invalid_api_key",
-                "No valid API key was given. Send `Authorization: Bearer <fengate key>`; `fengate key new` makes one.",
-            )
-        })
+        let key = bearer(headers);
+        key.and_then(|key| self.owner(key, peer)).ok_or_else(|| self.stranger(key.is_some(), peer))
+    }
+
+    /// What somebody hears whose key opens nothing, or who has none.
+    fn stranger(&self, has_key: bool, peer: SocketAddr) -> Refusal {
+        if let Some(retry_after) = self.wrong.wait(peer.ip()) {
+            let message = "Too many wrong API keys came from this address; a right one still opens.";
+            return Refusal::new(Kind::RateLimited { retry_after }, "too_many_wrong_keys", message);
+        }
+        if has_key {
+            self.wrong.note(peer.ip());
+        }
+        Refusal::new(
+            Kind::Unauthenticated,
+            "invalid_api_key",
+            "No valid API key was given. Send `Authorization: Bearer <fengate key>`. `fengate key new` makes one: its hash goes into routes.toml, and fengate is restarted.",
+        )
     }
 
     fn owner(&self, key: &str, peer: SocketAddr) -> Option<Arc<Merchant>> {
@@ -116,6 +130,21 @@ mod tests {
         assert_eq!(who(&callers, "Bearer sk-fengate-demo", "127.0.0.1:5"), Ok("demo".to_owned()));
         assert_eq!(who(&callers, "Bearer sk-fengate-demo", "[::1]:5"), Ok("demo".to_owned()));
         assert_eq!(who(&callers, "Bearer sk-fengate-demo", "10.0.0.7:5"), Err(Kind::Unauthenticated));
+    }
+
+    #[test]
+    fn after_many_wrong_keys_only_a_right_one_opens() {
+        let mut callers = Callers::new();
+        callers.admit(hash_key("sk-one"), merchant("one"));
+        let (home, elsewhere) = ("10.0.0.1:5", "10.0.0.2:5");
+        for _ in 0..20 {
+            assert_eq!(who(&callers, "Bearer sk-wrong", home), Err(Kind::Unauthenticated));
+        }
+        assert!(matches!(who(&callers, "Bearer sk-wrong", home), Err(Kind::RateLimited { retry_after }) if !retry_after.is_zero()));
+        let keyless = callers.identify(&HeaderMap::new(), home.parse().expect("an address")).map_err(|refusal| refusal.kind);
+        assert!(matches!(keyless, Err(Kind::RateLimited { .. })));
+        assert_eq!(who(&callers, "Bearer sk-one", home), Ok("one".to_owned()));
+        assert_eq!(who(&callers, "Bearer sk-wrong", elsewhere), Err(Kind::Unauthenticated));
     }
 
     #[test]

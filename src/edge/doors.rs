@@ -90,6 +90,9 @@ fn nowhere(parts: &Parts) -> Refusal {
     let hint = match parts.uri.path() {
         "/chat/completions" | "/models" => " Add /v1 to your base_url.",
         path if path.starts_with("/v1/v1") => " Your base_url has /v1 twice.",
+        path if path.starts_with("/v1/") => {
+            " Of the OpenAI API this fengate serves POST /v1/chat/completions and GET /v1/models; of payments GET /v1/payments/{id}."
+        }
         _ => " See the README for the paths fengate knows.",
     };
     Refusal::new(Kind::NotFound, "not_found", format!("There is nothing at this path.{hint}"))

@@ -11,6 +11,7 @@ pub mod chat;
 mod chat_part;
 pub mod classic;
 mod conn_io;
+mod crowd;
 pub mod doors;
 mod gather;
 pub mod guard;

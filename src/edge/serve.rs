@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conn_io::ConnIo;
+use super::crowd::{Connections, Counted};
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
@@ -40,6 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Serving {
     /// Most connections at once; one more is closed at once.
     pub connections_max: usize,
+    /// Most connections of one address at once, so that none takes all of them.
+    pub connections_per_address_max: usize,
     /// Where connections run, and when they are told to end.
     pub tasks: Tasks,
     /// Where connections are counted.
@@ -56,6 +59,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let slots = Arc::new(Semaphore::new(serving.connections_max));
+    let by_address = Connections::default();
     let stopping = serving.tasks.stopping();
     tokio::pin!(stopping);
     loop {
@@ -75,19 +79,23 @@ where
             serving.metrics.connections_cut.with_label_values(&["too_many"]).inc();
             continue;
         };
-        let connection = connection(socket, serving.clone(), service(peer), slot);
+        let Some(counted) = by_address.one_more(peer.ip(), serving.connections_per_address_max) else {
+            serving.metrics.connections_cut.with_label_values(&["too_many_of_one"]).inc();
+            continue;
+        };
+        let connection = connection(socket, serving.clone(), service(peer), (slot, counted));
         drop(serving.tasks.vital(connection));
     }
 }
 
-async fn connection<S, B>(socket: TcpStream, serving: Serving, service: S, slot: OwnedSemaphorePermit)
+async fn connection<S, B>(socket: TcpStream, serving: Serving, service: S, place: (OwnedSemaphorePermit, Counted))
 where
     S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let _slot = slot;
+    let _place = place;
     let _open = Open::count(&serving.metrics);
     let _ = socket.set_nodelay(true);
     let metrics = serving.metrics.clone();

@@ -56,6 +56,8 @@ pub struct Server {
     pub drain_ms: u64,
     /// Most connections on the public listener.
     pub connections_max: usize,
+    /// Most of them of one address (of an IPv6 address, its /64). Behind a proxy all have the proxy's: then give it as much as `connections_max`.
+    pub connections_per_address_max: usize,
     /// Threads that serve; `None` for one a core.
     pub workers: Option<usize>,
 }

@@ -35,6 +35,7 @@ pub(super) struct ServerTable {
     pub(super) body_bytes_max: Option<Spanned<u64>>,
     pub(super) drain_ms: Option<u64>,
     pub(super) connections_max: Option<Spanned<u64>>,
+    pub(super) connections_per_address_max: Option<Spanned<u64>>,
     pub(super) workers: Option<Spanned<u64>>,
 }
 

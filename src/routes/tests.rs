@@ -28,6 +28,7 @@ fn fault_of(from: &str, to: &str) -> String {
 fn the_shipped_file_is_valid() {
     let routes = read(SHIPPED, Path::new("/etc/fengate"), &|_| None).expect("valid");
     assert_eq!(routes.ledger_url, "sqlite:/etc/fengate/fengate.db");
+    assert_eq!((routes.server.connections_max, routes.server.connections_per_address_max), (4_096, 1_024));
     assert_eq!(routes.merchants[0].merchant.inference_per_second.get(), 100);
     assert!(routes.merchants[0].demo && routes.models[0].offer.len() == 4);
     assert_eq!(routes.functions[0].arguments.amount.as_deref(), Some("/total_fee"));
@@ -61,6 +62,7 @@ fn every_rule_names_its_line() {
     for (from, to, says) in [
         ("listen = \"127.0.0.1:8080\"", "listen = \"8080\"", "no address"),
         ("[server]", "[sever]\nx = 1\n[server]", "no table `sever`"),
+        ("[server]", "[server]\nconnections_max = 10\nconnections_per_address_max = 11", "from 1 to 10"),
         ("[ledger]", "[ledger]\npath = \"x\"", "path"),
         ("url = \"sqlite:fengate.db\"", "url = \"mysql://x\"", "sqlite:PATH"),
         ("base_url = \"sandbox\"", "base_url = \"http://example.com/v1\"\nkey = \"env:UNSET\"", "in the clear"),

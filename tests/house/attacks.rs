@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::rig::{KEY, Rig, ask};
+use super::rig::{KEY, Rig, ask, routes_text};
 use super::visitor::{self, PATIENCE};
 
 fn head(fields: &str) -> Vec<u8> {
@@ -24,6 +24,7 @@ async fn what_two_readers_could_read_in_two_ways_is_refused() {
         ("two lengths", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab".to_vec(), "400"),
         ("a signed length", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: +1\r\n\r\na".to_vec(), "400"),
         ("a bad chunk", b"POST /callbacks/wechatpay/demo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n".to_vec(), "400"),
+        ("a coding within chunks", b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\nconnection: close\r\n\r\n2\r\n{}\r\n0\r\n\r\n".to_vec(), "501"),
         ("a folded header", b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx: 1\r\n folded\r\n\r\n".to_vec(), "400"),
         ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec(), "400"),
         ("a header too many", format!("GET /v1/models HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: 1\r\n".repeat(200)).into_bytes(), "431"),
@@ -116,4 +117,41 @@ async fn silent_and_dawdling_clients_are_cut() {
     assert!(silent.as_secs() <= 11 && dawdling.as_secs() <= 11, "{silent:?} {dawdling:?}");
     assert!(slow_body.as_secs() <= 31, "{slow_body:?}");
     assert_eq!(rig.metric("fengate_connections_cut_total{reason=\"silent\"}").await, 2.0);
+}
+
+#[tokio::test]
+async fn one_address_takes_no_more_than_its_share_of_connections() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = routes_text("").replacen("[server]", "[server]\nconnections_per_address_max = 3", 1);
+    let rig = Rig::in_dir(dir.path(), &text).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut socket = TcpStream::connect(rig.public).await.expect("a connection");
+        socket.write_all(b"GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+        assert!(socket.read(&mut [0; 64]).await.expect("read") > 0, "served");
+        held.push(socket);
+    }
+    let answer = visitor::raw(rig.public, b"").await;
+    assert_eq!(answer, "", "closed at once");
+    assert_eq!(rig.metric("fengate_connections_cut_total{reason=\"too_many_of_one\"}").await, 1.0);
+    held.pop();
+    visitor::until("a place", || async {
+        let mut socket = TcpStream::connect(rig.public).await.ok()?;
+        socket.write_all(b"GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n").await.ok()?;
+        socket.read(&mut [0; 64]).await.ok().filter(|count| *count > 0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_to_wait_and_right_ones_go_on() {
+    let rig = Rig::start().await;
+    let wrong = ("authorization", "Bearer sk-wrong");
+    for _ in 0..20 {
+        assert_eq!(visitor::get(rig.public, "/v1/models", &[wrong]).await.status, 401);
+    }
+    let limited = visitor::get(rig.public, "/v1/payments/pay_x", &[wrong]).await;
+    assert_eq!((limited.status.as_u16(), limited.error_code().as_str()), (429, "too_many_wrong_keys"));
+    assert!((1..=60).contains(&limited.header("retry-after").parse::<u32>().expect("seconds")));
+    assert_eq!(visitor::get(rig.public, "/v1/models", &[KEY]).await.status, 200);
 }

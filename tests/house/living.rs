@@ -58,14 +58,18 @@ async fn a_drain_ends_open_streams_and_payments_and_starts_nothing_new() {
     })
     .await;
     let Rig { app, keep, .. } = rig;
+    let admin = app.admin;
     let draining = tokio::task::spawn(app.drain());
     visitor::until("the listener to close", || async { tokio::net::TcpStream::connect(public).await.is_err().then_some(()) }).await;
+    let ready = visitor::get(admin, "/readyz", &[]).await;
+    assert_eq!((ready.status.as_u16(), ready.text().as_str()), (503, "draining\n"), "seen from outside while it drains");
     go_on.notify_one();
     let rest = open.into_body().collect().await.expect("the rest").to_bytes();
     assert!(String::from_utf8_lossy(&rest).ends_with("data: [DONE]\n\n"), "the open stream ended well");
     let paid = payment_in(&paying.await.expect("answered"));
     assert_eq!(paid["state"], "awaiting_user", "the payment ended well");
     assert!(draining.await.expect("drained"), "in time");
+    visitor::until("the admin listener to close", || async { tokio::net::TcpStream::connect(admin).await.is_err().then_some(()) }).await;
     // Started again on the same folder, everything is found: the payment, the order, the keys.
     let again = Rig::in_dir(&dir, &routes_text("")).await;
     assert_eq!(again.payment(paid["id"].as_str().expect("an id")).await.state.name(), "awaiting_user");

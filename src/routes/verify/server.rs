@@ -14,6 +14,9 @@ const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const DRAIN_MS: u64 = 20_000;
 const CONNECTIONS_MAX: u64 = 4_096;
 
+/// By default; and never more than half of all, so that no address shuts the others out.
+const CONNECTIONS_PER_ADDRESS_MAX: u64 = 1_024;
+
 /// `[server]`
 pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> {
     let table = &file.server;
@@ -34,6 +37,9 @@ pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> 
     };
     let body_bytes_max = count(table.body_bytes_max.as_ref(), BODY_BYTES_MAX, 1_024..=256 * 1024 * 1024, faults);
     let connections_max = count(table.connections_max.as_ref(), CONNECTIONS_MAX, 1..=1_000_000, faults);
+    let most = u64::try_from(connections_max).unwrap_or(u64::MAX);
+    let of_one = CONNECTIONS_PER_ADDRESS_MAX.min(most.div_ceil(2));
+    let connections_per_address_max = count(table.connections_per_address_max.as_ref(), of_one, 1..=most.max(1), faults);
     let workers = table.workers.as_ref().map(|workers| count(Some(workers), 1, 1..=256, faults));
     Some(Server {
         listen: listen?,
@@ -42,6 +48,7 @@ pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> 
         body_bytes_max,
         drain_ms: table.drain_ms.unwrap_or(DRAIN_MS),
         connections_max,
+        connections_per_address_max,
         workers,
     })
 }
