@@ -4,6 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+/// The place of what stands in for something at fault already: it has no line, and no further faults.
+pub(super) const NOWHERE: Range<usize> = usize::MAX..usize::MAX;
+
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -58,6 +61,9 @@ impl<'t> Collector<'t> {
 
     /// A fault at these bytes of the file.
     pub(super) fn at(&mut self, span: Range<usize>, what: impl Into<String>) {
+        if span == NOWHERE {
+            return;
+        }
         let before = self.text.get(..span.start).unwrap_or(self.text);
         self.faults.push(Fault { line: Some(before.matches('\n').count() + 1), what: what.into() });
     }

@@ -3,6 +3,8 @@
 
 mod faults;
 mod key;
+mod mend;
+mod pem;
 mod raw;
 mod secret;
 mod tables;

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use serde_spanned::Spanned;
-use toml::de::{DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeTable, DeValue};
 
 use super::faults::Collector;
+use super::mend::read as one;
 use super::raw::{File, LimitsTable};
 
 /// Reads what can be read; what cannot becomes a fault with its line. `None` for a text that is no TOML.
@@ -46,17 +47,6 @@ fn limits(value: Spanned<DeValue<'_>>, faults: &mut Collector<'_>) {
         && store.get_ref() != "local"
     {
         faults.at(store.span(), "store must be \"local\"");
-    }
-}
-
-fn one<'t, T: Deserialize<'t>>(value: Spanned<DeValue<'t>>, faults: &mut Collector<'_>) -> Option<T> {
-    let span = value.span();
-    match T::deserialize(ValueDeserializer::from(value)) {
-        Ok(table) => Some(table),
-        Err(e) => {
-            faults.at(e.span().unwrap_or(span), one_line(e.message()));
-            None
-        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::num::NonZeroU32;
 
 use http::Uri;
 
-use super::super::faults::Collector;
-use super::super::key::{KeyHash, read_hash};
+use super::super::faults::{Collector, NOWHERE};
+use super::super::key::{DEMO_KEY, KeyHash, hash_key, read_hash};
+use super::super::pem;
 use super::super::raw::{File, MerchantTable, PlatformValue, Text, WechatPayTable};
 use super::super::secret::{Secret, Source};
 use super::super::{MerchantRoute, PlatformKeys, WechatPayKeys, WechatPayRoute};
-use super::models::url;
+use super::models::{is_here, url};
 use crate::ids::MerchantId;
 use crate::merchant::{Algorithm, Merchant, ModelGrant, WechatPayAccount};
 
@@ -48,6 +49,9 @@ fn key<'f>(text: &Text, owners: &mut HashMap<KeyHash, &'f str>, id: &'f str, fau
         faults.at(text.span(), "a key is kept as \"sha256:\" and 64 hexadecimal digits; `fengate key new` prints that line");
         return None;
     };
+    if hash == hash_key(DEMO_KEY) {
+        faults.at(text.span(), "this is the demo key, which everybody knows; `fengate key new` makes one that nobody does");
+    }
     if let Some(owner) = owners.insert(hash, id) {
         faults.at(text.span(), format!("this key belongs to merchant `{owner}` already"));
     }
@@ -71,6 +75,7 @@ fn merchant(
     if let (None, Some(text)) = (limit, &table.inference_per_second) {
         faults.at(text.span(), "must be 1 or more");
     }
+    let models = grant(file, table, faults);
     let wechatpay = match &table.wechatpay {
         None => None,
         Some(account) => Some(wechatpay(file, account.get_ref(), account.span(), source, faults)?),
@@ -79,8 +84,7 @@ fn merchant(
         Some(WechatPayRoute::Account(keys)) => Some(WechatPayAccount { mchid: keys.mchid.clone(), appid: keys.appid.clone() }),
         Some(WechatPayRoute::Sandbox) | None => None,
     };
-    let merchant =
-        Merchant { id: MerchantId::new(id.as_str()), models: grant(file, table, faults), inference_per_second: limit?, wechatpay: account };
+    let merchant = Merchant { id: MerchantId::new(id.as_str()), models, inference_per_second: limit?, wechatpay: account };
     Some(MerchantRoute { merchant, keys, demo, wechatpay })
 }
 
@@ -102,6 +106,8 @@ fn wechatpay(
     source: &Source<'_>,
     faults: &mut Collector<'_>,
 ) -> Option<WechatPayRoute> {
+    // Whether it was to be the sandbox's cannot be told: then nothing is lacking.
+    let span = if table.sandbox.as_ref().is_some_and(|sandbox| sandbox.span() == NOWHERE) { NOWHERE } else { span };
     if let Some(sandbox) = table.sandbox.as_ref().filter(|sandbox| *sandbox.get_ref()) {
         if !file.has_sandbox {
             faults.at(sandbox.span(), "sandbox = true needs a [sandbox]");
@@ -123,10 +129,14 @@ fn wechatpay(
         text.and_then(|text| source.secret(text.get_ref()).map(|secret| (secret, text.span())).map_err(|what| faults.at(text.span(), what)).ok())
     };
     let (private_key, apiv3_key) = (secret(private_key), secret(apiv3_key));
+    if let Some((_, span)) = private_key.as_ref().filter(|(secret, _)| !pem::is_private_key(secret.expose())) {
+        let named = table.private_key.as_ref().map(|text| text.get_ref().as_str()).unwrap_or_default();
+        faults.at(span.clone(), format!("{named} holds no RSA private key in PEM (what WeChat Pay calls apiclient_key.pem)"));
+    }
     if let Some((_, span)) = apiv3_key.as_ref().filter(|(secret, _)| secret.expose().len() != 32) {
         faults.at(span.clone(), "an APIv3 key has 32 characters; what this names has another length");
     }
-    let platform = platform(table, span, source, faults);
+    let platform = platform(table, span.clone(), source, faults);
     let base_url = table.base_url.as_ref().map_or_else(|| WECHATPAY_URL.parse::<Uri>().ok(), |text| url(text, true, faults));
     let backup_url = table.backup_url.as_ref().map(|text| url(text, true, faults));
     sub_merchant(table, faults);
@@ -138,6 +148,9 @@ fn wechatpay(
             return None;
         }
     };
+    if span != NOWHERE && base_url.as_ref().is_some_and(|url| !is_here(url)) {
+        notices_arrive(file, faults);
+    }
     Some(WechatPayRoute::Account(Box::new(WechatPayKeys {
         mchid: mchid?.into_inner(),
         appid: appid?.into_inner(),
@@ -163,6 +176,17 @@ fn sub_merchant(table: &WechatPayTable, faults: &mut Collector<'_>) {
     }
 }
 
+/// WeChat Pay has to find this fengate: it sends notices to https only, and to no address of this machine.
+fn notices_arrive(file: &File, faults: &mut Collector<'_>) {
+    match &file.server.public_url {
+        None => faults.whole("[server] lacks public_url = \"https://…\": a merchant has an account at WeChat Pay, which sends its notices there"),
+        Some(url) if !url.get_ref().starts_with("https://") => {
+            faults.at(url.span(), "WeChat Pay sends notices by https only, and a merchant has an account there: write https://…");
+        }
+        Some(_) => {}
+    }
+}
+
 fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<PlatformKeys> {
     let wrong = "platform must be \"certificates\" or { id = \"PUB_KEY_ID_…\", file = \"pub_key.pem\" }";
     let Some(value) = &table.platform else {
@@ -173,6 +197,10 @@ fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Sourc
         PlatformValue::Word(word) if word == "certificates" => Some(PlatformKeys::Certificates),
         PlatformValue::PublicKey(key) if key.id.starts_with("PUB_KEY_ID_") => {
             let pem: Result<Secret, String> = source.secret(&format!("file:{}", key.file));
+            let pem = pem.and_then(|pem| {
+                let told = || format!("file:{} holds no RSA public key in PEM (what WeChat Pay calls pub_key.pem)", key.file);
+                if pem::is_public_key(pem.expose()) { Ok(pem) } else { Err(told()) }
+            });
             pem.map(|pem| PlatformKeys::PublicKey { id: key.id.clone(), pem: pem.expose().to_owned() })
                 .map_err(|what| faults.at(value.span(), what))
                 .ok()

@@ -33,6 +33,11 @@ fn provider(file: &File, table: &ProviderTable, source: &Source<'_>, faults: &mu
         _ => url(&table.base_url, table.key.is_some(), faults).map(ProviderBase::Url),
     };
     let key = table.key.as_ref().and_then(|key| source.secret(key.get_ref()).map_err(|what| faults.at(key.span(), what)).ok());
+    if let (Some(secret), Some(text)) = (&key, &table.key)
+        && !secret.expose().bytes().all(|b| b.is_ascii_graphic())
+    {
+        faults.at(text.span(), format!("{} holds a line break, a space or another character that no key has", text.get_ref()));
+    }
     Some(Provider {
         id: table.id.get_ref().clone(),
         base: base?,
@@ -52,13 +57,17 @@ pub(super) fn url(text: &Text, carries_key: bool, faults: &mut Collector<'_>) ->
         faults.at(text.span(), "this must be an address: https://host/path");
         return None;
     };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let is_here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if uri.scheme_str() == Some("http") && carries_key && !is_here {
+    if uri.scheme_str() == Some("http") && carries_key && !is_here(&uri) {
         faults.at(text.span(), "this would send a key in the clear: use https (http is for this machine only)");
         return None;
     }
     Some(uri)
+}
+
+/// Whether an address is this machine's.
+pub(super) fn is_here(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `[[model]]`

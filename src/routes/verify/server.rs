@@ -22,12 +22,9 @@ pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> 
     let table = &file.server;
     let listen = address(table.listen.as_ref(), "127.0.0.1:8080", faults);
     let admin = address(table.admin.as_ref(), "127.0.0.1:9090", faults);
-    let sandbox = file.sandbox.as_ref().map(|sandbox| address(sandbox.listen.as_ref(), "127.0.0.1:8081", &mut Collector::new("")));
-    let all = [listen, admin, sandbox.flatten()];
-    let taken: Vec<SocketAddr> = all.into_iter().flatten().filter(|address| address.port() != 0).collect();
-    if taken.iter().enumerate().any(|(n, address)| taken.iter().skip(n + 1).any(|other| other == address)) {
-        faults.whole("two listeners have the same address: [server] listen, [server] admin and [sandbox] listen must differ");
-    }
+    let sandbox = file.sandbox.as_ref().and_then(|sandbox| address(sandbox.listen.as_ref(), "127.0.0.1:8081", &mut Collector::new("")));
+    let sandbox_text = file.sandbox.as_ref().and_then(|sandbox| sandbox.listen.as_ref());
+    differ([(listen, table.listen.as_ref()), (admin, table.admin.as_ref()), (sandbox, sandbox_text)], faults);
     let count = |value: Option<&serde_spanned::Spanned<u64>>, default: u64, range: std::ops::RangeInclusive<u64>, faults: &mut Collector<'_>| {
         let found = value.map_or(default, |value| *value.get_ref());
         if let Some(value) = value.filter(|_| !range.contains(&found)) {
@@ -53,12 +50,32 @@ pub(super) fn server(file: &File, faults: &mut Collector<'_>) -> Option<Server> 
     })
 }
 
+/// No listener may have another's address; the fault has the line of the later one that is written.
+fn differ(listeners: [(Option<SocketAddr>, Option<&Text>); 3], faults: &mut Collector<'_>) {
+    let clash = |one: SocketAddr, other: SocketAddr| {
+        one.port() != 0 && one.port() == other.port() && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+    };
+    for (n, (other, written)) in listeners.iter().enumerate() {
+        let earlier = listeners.iter().take(n).find(|(one, _)| one.zip(*other).is_some_and(|(one, other)| clash(one, other)));
+        let Some((_, earlier)) = earlier else { continue };
+        let what = "two listeners have the same address: [server] listen, [server] admin and [sandbox] listen must differ";
+        match written.or(*earlier) {
+            Some(text) => faults.at(text.span(), what),
+            None => faults.whole(what),
+        }
+    }
+}
+
 /// `[ledger]`; a relative path counts from the file's folder.
 pub(super) fn ledger(table: Option<&LedgerTable>, source: &Source<'_>, faults: &mut Collector<'_>) -> String {
     let url = table.map_or("sqlite:fengate.db", |table| table.url.get_ref().as_str());
-    let path = url.strip_prefix("sqlite:").filter(|path| !path.is_empty());
+    // What SQLite would take for a ledger in memory, or for a host, is no path.
+    let is_path = |path: &&str| {
+        !path.is_empty() && !path.starts_with(":") && !path.starts_with("file:") && (!path.starts_with("//") || path.starts_with("///"))
+    };
+    let path = url.strip_prefix("sqlite:").filter(is_path);
     if let (None, Some(table)) = (path, table) {
-        faults.at(table.url.span(), "url must be \"sqlite:PATH\"");
+        faults.at(table.url.span(), "url must be \"sqlite:PATH\", a file on this machine");
     }
     format!("sqlite:{}", source.dir.join(path.unwrap_or("fengate.db")).display())
 }
