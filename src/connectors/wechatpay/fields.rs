@@ -42,7 +42,7 @@ impl WechatPay {
         if !has_fields {
             return Ok(Sealer { key: None });
         }
-        if self.ring.is_due().await {
+        if self.ring.is_due() {
             self.renew_ring().await;
         }
         match self.ring.sealing_key(self.clock.now()) {

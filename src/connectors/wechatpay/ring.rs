@@ -83,11 +83,10 @@ impl Ring {
         self.fixed.is_none()
     }
 
-    /// Whether certificates should be fetched before anything is verified: there is no key, or the certificates are old.
-    pub(super) async fn is_due(&self) -> bool {
-        let has_certificates = !self.renewed.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        let old = has_certificates && self.asked.lock().await.is_some_and(|at| at.elapsed() > RENEW_AFTER);
-        old || self.is_empty()
+    /// Whether certificates have to be fetched before anything can be verified. Old ones are renewed in the background: nobody waits for
+    /// that, and no stranger's callback can make anybody wait.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -133,6 +132,16 @@ mod tests {
         let ages = NOW.plus_ms(100 * 365 * 86_400_000);
         assert!(ring.key(OLD, ages).is_none(), "a certificate that has run out has no key");
         assert!(ring.key("PUB_KEY_ID_0119000000012026010100000000000001", ages).is_some(), "a public key does not run out");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_somebody_elses_turn_while_there_are_keys() {
+        let ring = whole_ring();
+        let turn = ring.turn().await.expect("a turn");
+        tokio::time::advance(2 * RENEW_AFTER).await;
+        assert!(!ring.is_due(), "old certificates are renewed in the background");
+        drop(turn);
+        assert!(Ring::empty().is_due(), "without any key there is nothing but to wait");
     }
 
     #[test]
