@@ -17,6 +17,7 @@ mod house {
     mod market;
     mod merchants;
     mod once;
+    mod order_of_checks;
     mod passing;
     mod paying;
     mod products;

@@ -20,6 +20,8 @@ pub(crate) struct ApiError {
     /// The number behind the last dash of `Request-ID`.
     internal: &'static str,
     detail: Option<Box<Detail>>,
+    /// It carries no `Request-ID`.
+    is_nameless: bool,
 }
 
 /// Which parameter is at fault.
@@ -33,7 +35,7 @@ struct Detail {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, internal: "0", detail: None }
+        Self { status, code, message, internal: "0", detail: None, is_nameless: false }
     }
 
     pub(crate) fn internal(mut self, number: &'static str) -> Self {
@@ -66,6 +68,12 @@ impl ApiError {
         self.detail.as_ref().map(|detail| detail.field.as_ref())
     }
 
+    /// The answer carries no `Request-ID`: so do the backends of orders refuse whom they do not know.
+    pub(super) fn without_id(mut self) -> Self {
+        self.is_nameless = true;
+        self
+    }
+
     /// Something failed on this side: the same again may work.
     pub(crate) fn system() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "SYSTEM_ERROR", "系统异常，请用相同参数重新调用")
@@ -83,7 +91,11 @@ impl ApiError {
             json["detail"] = json!({"field": field, "value": value, "issue": self.message, "location": location});
         }
         let signed = signed.filter(|_| inner.switches.now().sign_errors);
-        answer(inner, &Reply::json(self.status, &json), signed, self.internal, false)
+        let mut response = answer(inner, &Reply::json(self.status, &json), signed, self.internal, false);
+        if self.is_nameless {
+            response.headers_mut().remove("request-id");
+        }
+        response
     }
 }
 
