@@ -6,6 +6,7 @@ mod house {
     mod alone;
     mod amounts;
     mod attacks;
+    mod bills;
     mod callbacks;
     mod closing;
     mod combining;
@@ -25,6 +26,8 @@ mod house {
     mod refunding;
     mod rig;
     mod sdk_shapes;
+    mod services;
+    mod sharing;
     mod spikes;
     mod stall;
     mod storm;

@@ -134,6 +134,9 @@ pub(super) fn refunded(inner: &Arc<Inner>, order: &Order, refund: &Refund) {
 
 /// Writes a notice down and delivers it in the background.
 pub(super) fn start(inner: &Arc<Inner>, notice: Notice) {
+    if notice.url.is_empty() {
+        return; // nobody wants to hear
+    }
     if inner.notices.post(&notice).is_err() {
         tracing::error!(notice = notice.id, "a notice of the sandbox cannot be kept and is not sent");
         return;

@@ -2,15 +2,18 @@
 //! does its own cryptography, so that a signing bug in the connector cannot cancel itself out.
 
 mod accounts;
+mod bills;
 mod book;
 mod callbacks;
 mod desk;
 mod faults;
 mod limits;
 mod model;
+mod multipart;
 mod phone;
 mod platform;
 mod seal;
+mod sensitive;
 mod serve;
 mod sign;
 mod switches;
@@ -66,6 +69,7 @@ struct Inner {
     signer: sign::Signer,
     orders: book::orders::Orders,
     notices: book::notices::Notices,
+    products: book::products::Products,
     faults: faults::Faults,
     switches: switches::Board,
     limits: limits::Limits,
@@ -99,6 +103,7 @@ impl Sandbox {
             accounts,
             orders: book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?,
             notices: book::notices::Notices::at(&settings.dir.join("notices.jsonl"))?,
+            products: book::products::Products::at(&settings.dir)?,
             faults: faults::Faults::default(),
             switches: switches::Board::default(),
             limits: limits::Limits::new(),
@@ -142,6 +147,7 @@ impl Inner {
     async fn ripen_always(self: &Arc<Self>) {
         loop {
             self.ripen();
+            v3::products::ripen(self);
             let due = self.orders.next_due(self.switches.now().close_at_expiry);
             let wait = due.map_or(LOOK_MS_MAX, |due| (due.0 - self.time.now().0).clamp(1, LOOK_MS_MAX));
             tokio::select! {

@@ -23,7 +23,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, Cut>;
 const CONNECTIONS_MAX: usize = 4_096;
 
 /// The largest body that is read, in bytes.
-const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How long a body, and a connection's headers, may take.
 const BODY_WITHIN: Duration = Duration::from_secs(30);
@@ -141,6 +141,9 @@ async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         (&Method::POST, "/sandbox/switches") => desk::switches(&inner, &body),
         (&Method::GET, "/sandbox/merchants") => desk::merchants(&inner),
         (&Method::POST, "/sandbox/faults") => desk::faults(&inner, &body),
+        (&Method::POST, "/phone/products") => v3::products::desk::touch(&inner, &body),
+        (&Method::GET, "/sandbox/products") => v3::products::desk::list(&inner),
+        (&Method::POST, "/sandbox/bills") => v3::products::desk::bills(&inner, &body),
         _ => whole(StatusCode::NOT_FOUND, Bytes::new()),
     })
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, OaepPublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +13,8 @@ use fengate::sandbox::{Sandbox, Settings};
 use fengate::tasks::Tasks;
 use http::Request;
 use http_body_util::Full;
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -179,4 +180,33 @@ impl Shop {
 pub(crate) fn verdict(answer: &Answer) -> (u16, String) {
     let code = if answer.body.is_empty() { String::new() } else { answer.json()["code"].as_str().unwrap_or_default().to_owned() };
     (answer.status.as_u16(), code)
+}
+
+impl Market {
+    /// A sensitive field for the platform, sealed with its public key.
+    pub(crate) fn sealed(&self, text: &str) -> String {
+        let pem = self.file("account.json")["public_key"].as_str().expect("PEM").to_owned();
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).expect("PEM");
+        let key = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(&der).expect("RSA")).expect("RSA");
+        let mut room = vec![0; key.ciphertext_size()];
+        STANDARD.encode(key.encrypt(&OAEP_SHA1_MGF1SHA1, text.as_bytes(), &mut room, None).expect("sealed"))
+    }
+
+    /// A sensitive field for the demo merchant, opened with its private key.
+    pub(crate) fn opened(&self, field: &Value) -> String {
+        let pem = self.file("account.json")["private_key"].as_str().expect("PEM").to_owned();
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).expect("PEM");
+        let key = OaepPrivateDecryptingKey::new(PrivateDecryptingKey::from_pkcs8(der.secret_pkcs8_der()).expect("RSA")).expect("RSA");
+        let sealed = STANDARD.decode(field.as_str().expect("text")).expect("base64");
+        let mut room = vec![0; key.min_output_size()];
+        String::from_utf8(key.decrypt(&OAEP_SHA1_MGF1SHA1, &sealed, &mut room, None).expect("opens").to_vec()).expect("text")
+    }
+
+    /// Posts with the name of the key the fields are sealed for.
+    pub(crate) async fn post_sealed(&self, shop: &Shop, target: &str, json: &Value) -> Answer {
+        let mut request = shop.request("POST", target, json.to_string());
+        let serial = self.file("account.json")["public_key_id"].as_str().expect("an id").to_owned();
+        request.headers_mut().insert("wechatpay-serial", serial.parse().expect("a value"));
+        visitor::send(self.address, request).await
+    }
 }

@@ -2,15 +2,21 @@
 //! after a restart.
 
 pub(crate) mod combined;
+pub(crate) mod contracts;
 mod entries;
 mod journal;
 pub(crate) mod notices;
 pub(crate) mod order;
 pub(crate) mod orders;
+pub(crate) mod products;
 pub(crate) mod refunds;
 mod ripen;
+pub(crate) mod score;
+pub(crate) mod sharing;
+pub(crate) mod shelf;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transfers;
 
 use std::ops::Deref;
 use std::path::Path;

@@ -32,10 +32,12 @@ pub(crate) enum Product {
     App,
     H5,
     CodePay,
+    /// Charged under a contract, or collected after a service: nobody holds its handle.
+    Papay,
 }
 
 impl Product {
-    const ALL: [Self; 5] = [Self::Native, Self::Jsapi, Self::App, Self::H5, Self::CodePay];
+    const ALL: [Self; 6] = [Self::Native, Self::Jsapi, Self::App, Self::H5, Self::CodePay, Self::Papay];
 
     /// The word of `trade_type`.
     pub(crate) fn trade_type(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Product {
             Self::App => "APP",
             Self::H5 => "MWEB",
             Self::CodePay => "MICROPAY",
+            Self::Papay => "PAP",
         }
     }
 

@@ -62,6 +62,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
     }
 
+    /// What it says to people.
+    pub(crate) fn message(&self) -> &'static str {
+        self.message
+    }
+
     /// The field it is about.
     #[cfg(test)]
     pub(super) fn field(&self) -> Option<&str> {

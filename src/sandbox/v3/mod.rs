@@ -8,6 +8,7 @@ pub(super) mod combined;
 mod error;
 mod orders;
 mod party;
+pub(super) mod products;
 mod refunds;
 mod routes;
 mod schema;
@@ -72,7 +73,7 @@ pub(super) async fn enter(inner: &Arc<Inner>, parts: &Parts, body: Bytes) -> Res
         Ok(found) => found,
         Err(status) => return Ok(whole(status, Bytes::new())),
     };
-    let merchant = match checks::check(inner, parts, &body) {
+    let merchant = match checks::check(inner, parts, products::signed_part(parts, &body)) {
         Ok(merchant) => merchant,
         Err(error) => return Ok(error.response(inner, None)),
     };

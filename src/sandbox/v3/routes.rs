@@ -23,17 +23,17 @@ pub(crate) struct Route {
 
 impl Route {
     /// The same, with the documented number of requests a second.
-    const fn at_most(mut self, per_second: u32) -> Self {
+    pub(super) const fn at_most(mut self, per_second: u32) -> Self {
         self.per_second = Some(per_second);
         self
     }
 }
 
-const fn get(path: &'static str, family: Family, act: Act) -> Route {
+pub(super) const fn get(path: &'static str, family: Family, act: Act) -> Route {
     Route { method: Method::GET, path, family, act, per_second: None }
 }
 
-const fn post(path: &'static str, family: Family, act: Act) -> Route {
+pub(super) const fn post(path: &'static str, family: Family, act: Act) -> Route {
     Route { method: Method::POST, path, family, act, per_second: None }
 }
 
@@ -78,7 +78,7 @@ const ROUTES: &[Route] = &[
 /// The route of a request and the segments its `{}` stand for. 404 for a path nobody knows, 405 for one that is known for another method.
 pub(super) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), StatusCode> {
     let mut status = StatusCode::NOT_FOUND;
-    for route in ROUTES {
+    for route in ROUTES.iter().chain(super::products::ROUTES) {
         let Some(segments) = segments(route.path, path) else { continue };
         if route.method == *method {
             return Ok((route, segments));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn no_line_hides_another() {
-        for route in ROUTES {
+        for route in ROUTES.iter().chain(super::super::products::ROUTES) {
             let found = find(&route.method, &route.path.replace("{}", "x1")).map(|(found, segments)| (found.path, segments.len()));
             assert_eq!(found, Ok((route.path, route.path.matches("{}").count())));
         }
