@@ -8,6 +8,7 @@ mod house {
     mod attacks;
     mod bills;
     mod callbacks;
+    mod cashiers;
     mod closing;
     mod combining;
     mod failing;

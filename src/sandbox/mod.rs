@@ -10,6 +10,7 @@ mod faults;
 mod limits;
 mod model;
 mod multipart;
+mod pages;
 mod phone;
 mod platform;
 mod seal;
@@ -64,6 +65,8 @@ pub struct Sandbox {
 }
 
 struct Inner {
+    /// Where keys and journals lie.
+    dir: PathBuf,
     accounts: accounts::Accounts,
     platform: platform::Platform,
     signer: sign::Signer,
@@ -98,6 +101,7 @@ impl Sandbox {
         let time = time::Time::at(&settings.dir.join("time.jsonl"), clock.clone())?;
         let platform = platform::Platform::at(&settings.dir.join("platform.jsonl"), &accounts.account)?;
         let inner = Inner {
+            dir: settings.dir.clone(),
             signer: sign::Signer::new(&accounts.account, platform.signing(time.now()))?,
             platform,
             accounts,

@@ -138,12 +138,18 @@ pub(super) fn page(inner: &Inner, parts: &Parts) -> Response<Body> {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                main data-pay=(say("支付", "Pay")) data-decline=(say("拒绝", "Decline")) data-paid=(say("已支付", "Paid")) data-closed=(say("已关闭", "Closed")) {
+                main data-pay=(say("支付", "Pay")) data-decline=(say("拒绝", "Decline")) data-paid=(say("已支付", "Paid")) data-closed=(say("已关闭", "Closed"))
+                    data-done=(say("已完成", "Done")) data-take=(say("收款", "Take the money")) data-agree=(say("同意", "Agree")) data-end=(say("解约", "End it"))
+                    data-transfer=(say("转账：", "Transfer: ")) data-service=(say("先用后付：", "Use first, pay later: ")) data-contract=(say("免密扣费：", "Charges by contract: ")) {
                     h1 { (say("付款人的手机", "The payer's phone")) }
                     p.note { (say("沙箱：没有真实的钱。选择一个待付订单，或粘贴二维码内容。", "A sandbox: no real money. Choose an open order, or paste what a QR code says.")) }
                     form {
-                        input name="code_url" placeholder="weixin://wxpay/bizpayurl?pr=…" aria-label=(say("二维码内容", "What the QR code says")) autocomplete="off";
+                        input name="code_url" placeholder="weixin://wxpay/bizpayurl?pr=… / wx… / http…" aria-label=(say("二维码内容", "What the QR code says")) autocomplete="off";
                         button { (say("扫一扫", "Scan")) }
+                    }
+                    p.links {
+                        button.quiet.code type="button" { (say("出示付款码", "Show a payment code")) }
+                        a href="/operator" { (say("沙箱控制台", "The sandbox's desk")) }
                     }
                     p.told role="status" aria-live="polite" {}
                     ul aria-label=(say("订单", "Orders")) {}

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::{Inner, desk, model, phone, v3};
+use super::{Inner, desk, model, pages, phone, v3};
 
 /// The body of an answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, Cut>;
@@ -141,6 +141,11 @@ async fn enter(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         (&Method::POST, "/sandbox/switches") => desk::switches(&inner, &body),
         (&Method::GET, "/sandbox/merchants") => desk::merchants(&inner),
         (&Method::POST, "/sandbox/faults") => desk::faults(&inner, &body),
+        (&Method::GET, "/phone/cashier") => pages::cashier::open(&inner, &parts),
+        (&Method::POST, "/phone/cashier") => pages::cashier::check(&inner, &body),
+        (&Method::GET, "/cgi-bin/mmpayweb-bin/checkmweb") => pages::cashier::h5(&inner, &parts),
+        (&Method::GET, "/operator") => pages::operator::show(&inner, &parts),
+        (&Method::GET, path) if path.starts_with("/operator/keys/") => pages::keys::download(&inner, path.trim_start_matches("/operator/keys/")),
         (&Method::POST, "/phone/products") => v3::products::desk::touch(&inner, &body),
         (&Method::GET, "/sandbox/products") => v3::products::desk::list(&inner),
         (&Method::POST, "/sandbox/bills") => v3::products::desk::bills(&inner, &body),

@@ -142,18 +142,23 @@ impl Shop {
         order
     }
 
+    /// This merchant's signature of a text, in base64.
+    pub(crate) fn sign(&self, text: &[u8]) -> String {
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text, &mut signature).expect("signed");
+        STANDARD.encode(signature)
+    }
+
     /// The `Authorization` field over exactly this.
     pub(crate) fn signed(&self, method: &str, target: &str, body: &[u8], seconds: i64) -> String {
         let nonce = "5K8264ILTKCH16CQ2502SI8ZNMTM67VS";
         let mut text = format!("{method}\n{target}\n{seconds}\n{nonce}\n").into_bytes();
         text.extend_from_slice(body);
         text.push(b'\n');
-        let mut signature = vec![0; self.key.public_modulus_len()];
-        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &text, &mut signature).expect("signed");
         format!(
             "WECHATPAY2-SHA256-RSA2048 mchid=\"{}\",nonce_str=\"{nonce}\",signature=\"{}\",timestamp=\"{seconds}\",serial_no=\"{}\"",
             self.mchid,
-            STANDARD.encode(signature),
+            self.sign(&text),
             self.serial
         )
     }

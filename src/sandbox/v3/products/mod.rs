@@ -29,7 +29,7 @@ pub(super) use media::signed_part;
 pub(super) const ROUTES: &[Route] = &[
     // Bills
     get ("/v3/bill/tradebill",                                                   Family::Other, bills::trade_bill),
-    get ("/v3/bill/fundflowbill",                                                Family::Other, bills::fund_flow_bill),
+    get ("/v3/bill/fundflowbill",                                                Family::Other, bills::fund_flow_bill).at_most(3),
     get ("/v3/billdownload/file",                                                Family::Other, bills::download),
     // Uploads
     post("/v3/merchant/media/upload",                                            Family::Other, media::image),
@@ -41,10 +41,10 @@ pub(super) const ROUTES: &[Route] = &[
     // Profit sharing
     post("/v3/profitsharing/receivers/add",                                      Family::Other, sharing::add_receiver),
     post("/v3/profitsharing/receivers/delete",                                   Family::Other, sharing::delete_receiver),
-    post("/v3/profitsharing/orders",                                             Family::Other, sharing::create),
+    post("/v3/profitsharing/orders",                                             Family::Other, sharing::create).at_most(300),
     post("/v3/profitsharing/orders/unfreeze",                                    Family::Other, sharing::unfreeze),
-    get ("/v3/profitsharing/orders/{}",                                          Family::Other, sharing::query),
-    post("/v3/profitsharing/return-orders",                                      Family::Other, sharing::take_back),
+    get ("/v3/profitsharing/orders/{}",                                          Family::Other, sharing::query).at_most(500),
+    post("/v3/profitsharing/return-orders",                                      Family::Other, sharing::take_back).at_most(100),
     get ("/v3/profitsharing/return-orders/{}",                                   Family::Other, sharing::query_return),
     get ("/v3/profitsharing/transactions/{}/amounts",                            Family::Other, sharing::amounts),
     get ("/v3/profitsharing/merchant-configs/{}",                                Family::Other, sharing::config),

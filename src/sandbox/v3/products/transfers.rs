@@ -53,7 +53,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, ApiError> {
         out_bill_no: out_bill_no.clone(),
         transfer_bill_no: format!("1330{bill}"),
         parameters: parameters.clone(),
-        package_info: format!("affffddafdfafddffda=={package}"),
+        package_info: format!("sandbox{package}"),
         state: TransferState::WaitUserConfirm,
         fail_reason: None,
         is_public_key: call.mode == KeyMode::PublicKey,
