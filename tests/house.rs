@@ -15,6 +15,7 @@ mod house {
     mod faults;
     mod forwarding;
     mod giving_back;
+    mod guomi;
     mod living;
     mod market;
     mod merchants;

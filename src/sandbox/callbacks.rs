@@ -13,13 +13,14 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
-use super::accounts::rfc3339;
+use super::accounts::{Merchant, rfc3339};
 use super::book::combined::Combined;
 use super::book::notices::Notice;
 use super::book::order::Order;
 use super::book::refunds::{Refund, Status};
 use super::faults::Delivery;
-use super::seal::seal;
+use super::seal::seal_for;
+use super::sign::KeyMode;
 use super::v3::combined::together;
 use super::v3::transaction::{refund_notice, transaction};
 use super::{Inner, SandboxError};
@@ -175,7 +176,9 @@ async fn attempt(inner: &Inner, notice: &Notice, delivery: Delivery) -> u16 {
         return 0;
     }
     let Some(body) = envelope(inner, notice) else { return 0 };
-    let fields = inner.signer.fields(notice.key_mode, inner.clock.now().seconds(), &body, delivery == Delivery::Probe);
+    let is_guomi = inner.accounts.by_mchid(&notice.mchid).is_some_and(Merchant::is_guomi);
+    let mode = if is_guomi { KeyMode::GuoMi } else { notice.key_mode };
+    let fields = inner.signer.fields(mode, inner.clock.now().seconds(), &body, delivery == Delivery::Probe);
     let Ok(request) = request(&notice.url, fields, body) else { return 0 };
     match tokio::time::timeout(ANSWER_WITHIN, inner.courier.client.request(request)).await {
         Ok(Ok(response)) => response.status().as_u16(),
@@ -201,7 +204,7 @@ fn request(url: &str, fields: HeaderMap, body: Bytes) -> Result<Request<Full<Byt
 
 fn envelope(inner: &Inner, notice: &Notice) -> Option<Bytes> {
     let merchant = inner.accounts.by_mchid(&notice.mchid)?;
-    let mut resource = seal(&merchant.apiv3_key, notice.content.to_string().as_bytes(), &notice.original_type)?;
+    let mut resource = seal_for(merchant, notice.content.to_string().as_bytes(), &notice.original_type)?;
     resource["original_type"] = notice.original_type.as_str().into();
     let json = json!({
         "id": notice.id, "create_time": rfc3339(notice.created_at.seconds()), "resource_type": "encrypt-resource",

@@ -7,6 +7,7 @@ mod book;
 mod callbacks;
 mod desk;
 mod faults;
+mod guomi;
 mod limits;
 mod model;
 mod multipart;
@@ -102,7 +103,7 @@ impl Sandbox {
         let platform = platform::Platform::at(&settings.dir.join("platform.jsonl"), &accounts.account)?;
         let inner = Inner {
             dir: settings.dir.clone(),
-            signer: sign::Signer::new(&accounts.account, platform.signing(time.now()))?,
+            signer: sign::Signer::new(&accounts, platform.signing(time.now()))?,
             platform,
             accounts,
             orders: book::orders::Orders::at(&settings.dir.join("orders.jsonl"))?,

@@ -5,7 +5,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::accounts::random;
+use super::accounts::{Merchant, random};
+use super::guomi;
+
+/// Seals for a merchant, by the algorithm it is set to.
+pub(super) fn seal_for(merchant: &Merchant, plain: &[u8], associated_data: &str) -> Option<Value> {
+    if merchant.is_guomi() {
+        return guomi::seal_resource(&merchant.apiv3_key, plain, associated_data);
+    }
+    seal(&merchant.apiv3_key, plain, associated_data)
+}
 
 /// The sealed object; `None` for a key that has not 32 characters.
 pub(super) fn seal(apiv3_key: &str, plain: &[u8], associated_data: &str) -> Option<Value> {

@@ -1,12 +1,15 @@
 //! Who trades at the sandbox: its merchants, found by the number a request claims.
 
 mod account;
+pub(crate) mod guomi;
 pub(crate) mod keys;
 mod merchants;
 
 use std::path::Path;
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -15,6 +18,7 @@ pub(crate) use keys::{random, rfc3339};
 
 use super::SandboxError;
 use crate::clock::Clock;
+use guomi::GuoMi;
 use merchants::Kept;
 
 /// A merchant as the platform knows it, and what the sandbox hands out to whoever plays it.
@@ -33,9 +37,34 @@ pub(crate) struct Merchant {
     /// It has no platform certificate.
     pub(crate) is_public_key_only: bool,
     /// Verifies what it signs.
-    pub(crate) key: UnparsedPublicKey<Vec<u8>>,
+    pub(crate) key: MerchantKey,
     /// Its public key, PEM: answers seal sensitive fields with it.
     pub(crate) public_key_pem: String,
+}
+
+/// The public key of a merchant's certificate.
+#[derive(Debug)]
+pub(crate) enum MerchantKey {
+    Rsa(UnparsedPublicKey<Vec<u8>>),
+    /// GuoMi, PEM.
+    Sm2(String),
+}
+
+impl MerchantKey {
+    /// Whether the key's owner signed this text; the signature is base64.
+    pub(crate) fn verifies(&self, text: &[u8], signature: &str) -> bool {
+        match self {
+            Self::Rsa(key) => STANDARD.decode(signature).is_ok_and(|signature| key.verify(text, &signature).is_ok()),
+            Self::Sm2(pem) => super::guomi::is_signed_by(pem, text, signature),
+        }
+    }
+}
+
+impl Merchant {
+    /// Whether it trades by the national algorithms.
+    pub(crate) fn is_guomi(&self) -> bool {
+        matches!(self.key, MerchantKey::Sm2(_))
+    }
 }
 
 /// All merchants.
@@ -43,6 +72,8 @@ pub(crate) struct Merchant {
 pub(crate) struct Accounts {
     /// The demo merchant, with the platform's keys.
     pub(crate) account: Account,
+    /// The platform's SM2 key.
+    pub(crate) guomi: GuoMi,
     merchants: Vec<Merchant>,
 }
 
@@ -70,7 +101,9 @@ impl Accounts {
             keys::keep(&folder.join("apiclient_key.pem"), &other.private_key_pem)?;
             merchants.push(merchant(other)?);
         }
-        Ok(Self { account, merchants })
+        let (merchant, guomi) = guomi::open(dir, clock)?;
+        merchants.push(merchant);
+        Ok(Self { account, guomi, merchants })
     }
 
     /// The merchant with this number.
@@ -95,7 +128,7 @@ fn merchant(kept: Kept) -> Result<Merchant, SandboxError> {
         apiv3_key: kept.apiv3_key,
         sub_mchids: kept.sub_mchids,
         is_public_key_only: kept.is_public_key_only,
-        key: UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref().to_vec()),
+        key: MerchantKey::Rsa(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref().to_vec())),
         public_key_pem: kept.public_key_pem,
     })
 }

@@ -20,7 +20,8 @@ pub(in crate::sandbox) fn download(inner: &Inner, path: &str) -> Response<Body> 
         let folder = if merchant.name == "demo" { inner.dir.clone() } else { inner.dir.join(&merchant.name) };
         let path = match file {
             file if OWN.contains(&file) => folder.join(file),
-            file if PLATFORM.contains(&file) => inner.dir.join(file),
+            file if merchant.is_guomi() && file == PLATFORM[0] => folder.join(file),
+            file if PLATFORM.contains(&file) && !merchant.is_guomi() => inner.dir.join(file),
             _ => return None,
         };
         Some((std::fs::read(path).ok()?, HeaderValue::from_str(&format!("attachment; filename=\"{file}\"")).ok()?))

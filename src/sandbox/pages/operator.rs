@@ -83,7 +83,13 @@ fn table(say: Say, title: Words, headings: &[Words], rows: &[Vec<Markup>]) -> Ma
 
 fn merchants(say: Say, inner: &Inner) -> Markup {
     let one = |merchant: &Merchant| {
-        let files = OWN.iter().chain(&PLATFORM).filter(|file| !(merchant.is_public_key_only && **file == "platform_cert.pem"));
+        let [certificate, public_key] = PLATFORM;
+        let platform = match merchant {
+            merchant if merchant.is_public_key_only => vec![public_key],
+            merchant if merchant.is_guomi() => vec![certificate],
+            _ => vec![certificate, public_key],
+        };
+        let files = OWN.into_iter().chain(platform);
         vec![
             html! { strong { (merchant.name) } @for sub in &merchant.sub_mchids { br; small { "sub_mchid " (sub) } } },
             html! { code { (merchant.mchid) } br; code { (merchant.appids.join(" ")) } },

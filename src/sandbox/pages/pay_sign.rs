@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::signature::UnparsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::Inner;
+use super::super::accounts::MerchantKey;
 use super::super::book::order::{Order, Product};
 use super::Words;
 
@@ -90,9 +90,11 @@ impl Handed {
         Ok(order)
     }
 
-    fn verify(&self, key: &UnparsedPublicKey<Vec<u8>>) -> Result<(), Words> {
-        let Ok(signature) = STANDARD.decode(&self.sign) else { return Err(("签名不是base64", "the signature is not base64")) };
-        let signed = |text: &str| key.verify(text.as_bytes(), &signature).is_ok();
+    fn verify(&self, key: &MerchantKey) -> Result<(), Words> {
+        if STANDARD.decode(&self.sign).is_err() {
+            return Err(("签名不是base64", "the signature is not base64"));
+        }
+        let signed = |text: &str| key.verifies(text.as_bytes(), &self.sign);
         let text = |package: &str, end: &str| format!("{}\n{}\n{}\n{package}{end}", self.app_id, self.time_stamp, self.nonce);
         if signed(&text(&self.package, "\n")) {
             return Ok(());

@@ -14,10 +14,17 @@ const AGE_SECONDS_MAX: u64 = 300;
 /// The authentication scheme.
 const SCHEME: &str = "WECHATPAY2-SHA256-RSA2048";
 
+/// The scheme of the national algorithms.
+const GUOMI_SCHEME: &str = "WECHATPAY2-SM2-WITH-SM3";
+
 /// Reads the field: five `name="value"` pairs in any order, whatever stands between them.
 fn claim(field: &str) -> Option<Claim> {
-    let mut rest = field.strip_prefix(SCHEME)?.strip_prefix(' ')?;
-    let mut claim = Claim::default();
+    let (scheme, mut rest) = field.split_once(' ')?;
+    let is_guomi = scheme == GUOMI_SCHEME;
+    if scheme != SCHEME && !is_guomi {
+        return None;
+    }
+    let mut claim = Claim { is_guomi, ..Claim::default() };
     while let Some((name, after)) = rest.split_once("=\"") {
         let (value, after) = after.split_once('"')?;
         match name.trim_matches(|c: char| c == ',' || c.is_ascii_whitespace()) {
@@ -58,7 +65,7 @@ fn names_itself(parts: &Parts) -> Result<(), ApiError> {
 /// Who signed a request; `malformed` is what is said about a field that cannot be read.
 fn signer<'i>(inner: &'i Inner, parts: &Parts, signed: &[u8], malformed: &'static str) -> Result<&'i Merchant, ApiError> {
     let field = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(|| ApiError::unsigned(malformed))?;
-    if field.starts_with("WECHATPAY2-") && !field.starts_with(SCHEME) {
+    if field.starts_with("WECHATPAY2-") && !field.starts_with(SCHEME) && !field.starts_with(GUOMI_SCHEME) {
         return Err(ApiError::unsigned("HTTP头Authorization认证类型不正确"));
     }
     let claim = claim(field).ok_or_else(|| ApiError::unsigned(malformed))?;
@@ -69,6 +76,9 @@ fn signer<'i>(inner: &'i Inner, parts: &Parts, signed: &[u8], malformed: &'stati
     let serial = |serial: &str| serial.trim_start_matches('0').to_ascii_uppercase();
     let merchant = inner.accounts.by_mchid(&claim.mchid).filter(|merchant| serial(&claim.serial) == serial(&merchant.serial));
     let merchant = merchant.ok_or_else(|| ApiError::unsigned("商户证书序列号有误。请使用签名私钥匹配的证书序列号"))?;
+    if claim.is_guomi != merchant.is_guomi() {
+        return Err(ApiError::unsigned("HTTP头Authorization认证类型不正确"));
+    }
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     if claim.is_signed_by(&merchant.key, parts.method.as_str(), target, signed) {
         Ok(merchant)
@@ -83,6 +93,7 @@ mod tests {
     use rustls::pki_types::SubjectPublicKeyInfoDer;
     use rustls::pki_types::pem::PemObject;
 
+    use super::super::super::accounts::MerchantKey;
     use super::*;
 
     #[test]
@@ -102,7 +113,7 @@ mod tests {
         let all: serde_json::Value = serde_json::from_str(include_str!("../../../tests/vectors/vectors.json")).expect("JSON");
         let pem = include_str!("../../../tests/vectors/keys/merchant_pub_key.pem");
         let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_bytes()).expect("PEM");
-        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref().to_vec());
+        let key = MerchantKey::Rsa(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref().to_vec()));
         let (mut held, mut failed) = (0, 0);
         for vector in all["vectors"].as_array().expect("a list").iter().filter(|vector| vector["kind"] == "request_signature") {
             let text = |name: &str| vector[name].as_str().unwrap_or_default();
