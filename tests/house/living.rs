@@ -75,6 +75,7 @@ async fn a_drain_ends_open_streams_and_payments_and_starts_nothing_new() {
     assert_eq!(again.payment(paid["id"].as_str().expect("an id")).await.state.name(), "awaiting_user");
     again.phone(paid["next_action"]["code_url"].as_str().expect("a code")).await;
     // The old process's callback address is gone with its port; asking finds the payment paid.
+    again.reconcile().sweep(again.app.house.clock.now().plus_ms(3_600_000)).await;
     again.until_state(paid["id"].as_str().expect("an id"), "paid").await;
     drop(keep);
 }

@@ -121,6 +121,14 @@ impl Asked {
         self.messages.iter().rev().find(|message| message["role"] == "user").map(|message| text_of(&message["content"])).unwrap_or_default()
     }
 
+    /// The name of the tool whose result came last; empty if that is not to be seen.
+    pub(super) fn last_tool(&self) -> String {
+        let calls = self.messages.iter().rev().find_map(|message| message["tool_calls"].as_array());
+        let id = self.messages.last().map(|message| &message["tool_call_id"]);
+        let called = calls.and_then(|calls| calls.iter().find(|call| Some(&call["id"]) == id));
+        called.and_then(|call| call["function"]["name"].as_str()).unwrap_or_default().to_owned()
+    }
+
     /// The last tool's result.
     pub(super) fn last_result(&self) -> Option<Value> {
         let message = self.messages.last().filter(|message| message["role"] == "tool")?;

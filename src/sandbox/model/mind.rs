@@ -37,7 +37,7 @@ pub(super) fn think(asked: &Asked) -> Saying {
     let directives = &asked.directives;
     if let Some(result) = asked.last_result() {
         if !directives.repeat {
-            return Saying::text(about(&result, words::is_chinese(&asked.last_user_text())));
+            return Saying::text(about(&asked.last_tool(), &result, words::is_chinese(&asked.last_user_text())));
         }
     } else if let Some(text) = &directives.say {
         return Saying::text(text.clone());

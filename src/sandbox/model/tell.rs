@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 /// What is said of a tool's result.
-pub(super) fn about(result: &Value, zh: bool) -> String {
+pub(super) fn about(tool: &str, result: &Value, zh: bool) -> String {
     let text = |name: &str| result[name].as_str().unwrap_or_default().to_owned();
     if result["status"] == "rejected" {
-        return rejected(&text("reason"), &text("message"), zh);
+        return rejected(tool, &text("reason"), &text("message"), zh);
     }
     if result["payment"].is_string() {
         let (amount, page, what) = (text("amount"), text("page"), text("description"));
@@ -41,7 +41,10 @@ fn about_refund(refund: &Value, what: &str, zh: bool) -> String {
 }
 
 /// What a shopper is told of a refused call: not what the model was told.
-fn rejected(reason: &str, message: &str, zh: bool) -> String {
+fn rejected(tool: &str, reason: &str, message: &str, zh: bool) -> String {
+    if ["refund", "undo"].iter().any(|word| tool.contains(word)) || reason.starts_with("refund_") {
+        return if zh { format!("没有退款：{message}") } else { format!("Nothing was refunded: {message}") };
+    }
     let (zh_text, en) = match reason {
         "amount_missing" | "amount_not_grounded" | "amount_unclear" => {
             ("没有付款：请说明确切的金额，例如“30元”。", "Nothing was paid: please say the exact amount with its unit, like \"30 yuan\".")
@@ -51,9 +54,6 @@ fn rejected(reason: &str, message: &str, zh: bool) -> String {
         }
         "description_missing" => ("没有付款：请说明要买什么。", "Nothing was paid: please say what you are buying."),
         "user_declined" => ("没有付款。需要时请告诉我。", "Nothing was paid. Tell me when you want to pay."),
-        _ if reason.starts_with("refund_") => {
-            return if zh { format!("没有退款：{message}") } else { format!("Nothing was refunded: {message}") };
-        }
         _ => return if zh { format!("没有付款：{message}") } else { format!("Nothing was paid: {message}") },
     };
     (if zh { zh_text } else { en }).to_owned()
