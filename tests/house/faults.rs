@@ -34,9 +34,17 @@ async fn each_fault_does_what_it_says() {
         ("status_429", Some(429), false),
         ("truncated", None, true),
         ("bad_signature", Some(200), true),
+        ("status_401", Some(401), false),
+        ("status_403", Some(403), false),
+        ("status_504_after_acting", Some(504), true),
+        ("html", Some(200), true),
+        ("forged_signature", Some(200), true),
+        ("unsigned", Some(200), true),
+        ("empty_json", Some(200), true),
+        ("oversize", Some(200), true),
     ];
     for (fault, status, acted) in cases {
-        let number = format!("no-{}", &fault.replace('_', "-")[..fault.len().min(20)]);
+        let number = format!("no-{fault}");
         let mut rates = json!({});
         rates[fault] = json!(1.0);
         market.say("/sandbox/faults", json!({"create": {"rates": rates}})).await;
@@ -49,6 +57,10 @@ async fn each_fault_does_what_it_says() {
     assert!(try_post(&shop, NATIVE, &shop.order("no-refused", 1, &json!({}))).await.is_none());
     market.say("/sandbox/faults", json!({})).await;
     assert_eq!(shop.post(NATIVE, &shop.order("no-refused", 1, &json!({}))).await.status, 200, "the desk was not refused");
+    market.say("/sandbox/faults", json!({"query": {"other_amount": 1}})).await;
+    let query = format!("/v3/pay/transactions/out-trade-no/no-refused?mchid={}", shop.mchid);
+    let amounts = (shop.get(&query).await.json()["amount"]["total"].clone(), shop.get(&query).await.json()["amount"]["total"].clone());
+    assert_eq!(amounts, (json!(2), json!(1)));
     let nonsense = visitor::post(market.address, "/sandbox/faults", &[], r#"{"create": {"rates": {"truncated": 2}}}"#).await;
     assert_eq!(nonsense.status, 400);
 }

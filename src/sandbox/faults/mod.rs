@@ -33,35 +33,66 @@ pub(super) enum Fault {
     Unavailable,
     /// Nothing is done, and will not be: 400.
     ParamError,
-    /// Nothing is done: 500.
-    Error,
     /// Nothing is done: 429, with one of the two documented codes.
     Limited(&'static str),
+    /// Nothing is done: 401, as if the signature did not hold.
+    NotSigned,
+    /// Nothing is done: 403.
+    Forbidden,
+    /// Nothing is done: 500.
+    Error,
     /// Nothing is done, and the connection is cut.
     ResetBeforeActing,
     /// It is done, and the connection is cut.
     ResetAfterActing,
+    /// It is done, and no answer comes for a minute; then the connection is cut.
+    StallAfterActing,
     /// It is done, and 500 is answered.
     ErrorAfterActing,
     /// It is done, and something on the way answers 502 without a signature.
     BadGateway,
+    /// The same with 504.
+    GatewayTimeout,
+    /// It is done, and something on the way answers 200 with a page.
+    Html,
     /// It is done, and the answer breaks off in the middle.
     Truncated,
-    /// It is done, and the answer's signature does not hold.
+    /// It is done, and the answer's signature is a probe.
     BadSignature,
+    /// It is done, and the answer's signature is one over something else.
+    Forged,
+    /// It is done, and the answer is not signed.
+    Unsigned,
+    /// It is done, and the signed answer says nothing.
+    EmptyJson,
+    /// It is done, and the signed answer is of two megabytes.
+    Oversize,
+    /// It is done, and the signed answer says an amount a fen too large.
+    OtherAmount,
 }
 
-/// What strikes at a rate, in the order of `Rates::each`.
-const STRIKES: [Fault; 9] = [
-    Fault::ResetBeforeActing,
-    Fault::ResetAfterActing,
-    Fault::Error,
-    Fault::ErrorAfterActing,
-    Fault::BadGateway,
-    Fault::Unavailable,
-    Fault::Limited(""),
-    Fault::Truncated,
-    Fault::BadSignature,
+/// Every fault by its name in the JSON. Of counters that are set together the earlier strikes first.
+const FAULTS: [(&str, Fault); 20] = [
+    ("status_503", Fault::Unavailable),
+    ("param_error", Fault::ParamError),
+    ("status_429", Fault::Limited("")),
+    ("status_401", Fault::NotSigned),
+    ("status_403", Fault::Forbidden),
+    ("status_500", Fault::Error),
+    ("reset_before_acting", Fault::ResetBeforeActing),
+    ("reset_after_acting", Fault::ResetAfterActing),
+    ("stall_after_acting", Fault::StallAfterActing),
+    ("status_500_after_acting", Fault::ErrorAfterActing),
+    ("status_502_after_acting", Fault::BadGateway),
+    ("status_504_after_acting", Fault::GatewayTimeout),
+    ("html", Fault::Html),
+    ("truncated", Fault::Truncated),
+    ("bad_signature", Fault::BadSignature),
+    ("forged_signature", Fault::Forged),
+    ("unsigned", Fault::Unsigned),
+    ("empty_json", Fault::EmptyJson),
+    ("oversize", Fault::Oversize),
+    ("other_amount", Fault::OtherAmount),
 ];
 
 /// The two codes of 429.
@@ -172,22 +203,14 @@ fn take(counter: &mut u32) -> bool {
 
 /// The fault that was ordered for exactly so many requests.
 fn counted(api: &mut Api) -> Option<Fault> {
-    let counters = [
-        (&mut api.status_503, Fault::Unavailable),
-        (&mut api.param_error, Fault::ParamError),
-        (&mut api.status_429, Fault::Limited("")),
-        (&mut api.reset_after_acting, Fault::ResetAfterActing),
-        (&mut api.status_500_after_acting, Fault::ErrorAfterActing),
-        (&mut api.bad_signature, Fault::BadSignature),
-    ];
-    counters.into_iter().find_map(|(counter, fault)| take(counter).then_some(fault))
+    api.counters.iter_mut().zip(FAULTS).find_map(|(counter, (_, fault))| take(counter).then_some(fault))
 }
 
 /// The fault the dice give: one draw, whatever the rates, so that the next draws do not depend on them.
 fn drawn(api: &Api, dice: &mut fastrand::Rng) -> Fault {
     let mut draw = dice.f64();
-    for (rate, fault) in api.rates.each().into_iter().zip(STRIKES) {
-        if draw < rate {
+    for (rate, (_, fault)) in api.rates.iter().zip(FAULTS) {
+        if draw < *rate {
             return fault;
         }
         draw -= rate;
@@ -196,7 +219,7 @@ fn drawn(api: &Api, dice: &mut fastrand::Rng) -> Fault {
 }
 
 fn latency(api: &Api, dice: &mut fastrand::Rng) -> u64 {
-    let (strikes, wait) = (dice.f64() < api.rates.latency, dice.u64(0..=api.rates.latency_ms));
+    let (strikes, wait) = (dice.f64() < api.latency, dice.u64(0..=api.latency_ms));
     if strikes { wait } else { 0 }
 }
 
@@ -243,6 +266,9 @@ mod tests {
             r#"{"callbacks": {"rates": {"lost": 2}}}"#,
             r#"{"connections": {"refused": 2}}"#,
             r#"{"unknown": 1}"#,
+            r#"{"create": {"unknown": 1}}"#,
+            r#"{"create": {"rates": {"unknown": 1}}}"#,
+            r#"{"create": {"truncated": -1}}"#,
         ] {
             assert!(Faults::default().set(json.as_bytes()).is_err(), "{json}");
         }

@@ -1,6 +1,11 @@
 //! The JSON of `POST /sandbox/faults`: counters, which fall by one with each use, and rates, which are drawn for every request.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
+
+use super::FAULTS;
 
 /// Longest an answer may be held, in milliseconds.
 pub(super) const DELAY_MS_MAX: u64 = 60_000;
@@ -21,44 +26,56 @@ pub(super) struct All {
     pub(super) callbacks: Callbacks,
 }
 
-/// Faults of one family of operations.
+/// Faults of one family of operations. In the JSON every name of [`FAULTS`] may be a counter, and a rate under `rates`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(try_from = "BTreeMap<String, Value>")]
 pub(super) struct Api {
-    /// The connection is cut without an answer, after acting.
-    pub(super) reset_after_acting: u32,
-    /// 500 SYSTEM_ERROR, after acting.
-    pub(super) status_500_after_acting: u32,
-    /// 503 SERVICE_UNAVAILABLE, without acting.
-    pub(super) status_503: u32,
-    /// 400 PARAM_ERROR, without acting.
-    pub(super) param_error: u32,
-    /// An answer whose signature does not hold, after acting.
-    pub(super) bad_signature: u32,
-    /// 429, without acting; the two documented codes take turns.
-    pub(super) status_429: u32,
+    /// How many requests each fault still strikes, in the order of [`FAULTS`].
+    pub(super) counters: [u32; FAULTS.len()],
+    /// How often each strikes, 0 to 1; at most one strikes a request, so that together they are at most 1.
+    pub(super) rates: [f64; FAULTS.len()],
     /// Every answer waits this long, in milliseconds.
     pub(super) delay_ms: u64,
-    pub(super) rates: Rates,
-}
-
-/// How often each fault strikes, 0 to 1; at most one strikes a request, so that together they are at most 1.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Rates {
-    /// The answer waits up to `latency_ms`; drawn apart from the others.
+    /// How often an answer waits up to `latency_ms` besides.
     pub(super) latency: f64,
     pub(super) latency_ms: u64,
-    pub(super) reset_before_acting: f64,
-    pub(super) reset_after_acting: f64,
-    pub(super) status_500: f64,
-    pub(super) status_500_after_acting: f64,
-    pub(super) status_502_after_acting: f64,
-    pub(super) status_503: f64,
-    pub(super) status_429: f64,
-    /// Half of the body, then the connection is cut; after acting.
-    pub(super) truncated: f64,
-    pub(super) bad_signature: f64,
+}
+
+impl TryFrom<BTreeMap<String, Value>> for Api {
+    type Error = String;
+
+    fn try_from(json: BTreeMap<String, Value>) -> Result<Self, String> {
+        let mut api = Self::default();
+        for (name, value) in &json {
+            let wrong = || format!("`{name}` cannot be {value}");
+            match name.as_str() {
+                "delay_ms" => api.delay_ms = value.as_u64().ok_or_else(wrong)?,
+                "rates" => api.read_rates(value.as_object().ok_or_else(wrong)?)?,
+                name => *slot(&mut api.counters, name)? = value.as_u64().and_then(|count| u32::try_from(count).ok()).ok_or_else(wrong)?,
+            }
+        }
+        Ok(api)
+    }
+}
+
+impl Api {
+    fn read_rates(&mut self, json: &serde_json::Map<String, Value>) -> Result<(), String> {
+        for (name, value) in json {
+            let wrong = || format!("`{name}` cannot be {value}");
+            match name.as_str() {
+                "latency" => self.latency = value.as_f64().ok_or_else(wrong)?,
+                "latency_ms" => self.latency_ms = value.as_u64().ok_or_else(wrong)?,
+                name => *slot(&mut self.rates, name)? = value.as_f64().ok_or_else(wrong)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of a fault's name in a list.
+fn slot<'l, T>(list: &'l mut [T; FAULTS.len()], name: &str) -> Result<&'l mut T, String> {
+    let found = list.iter_mut().zip(FAULTS).find(|(_, (known, _))| *known == name);
+    found.map(|(place, _)| place).ok_or_else(|| format!("there is no fault `{name}`; there are {}", FAULTS.map(|(known, _)| known).join(", ")))
 }
 
 /// Faults of connections, before a request is read.
@@ -102,10 +119,9 @@ impl All {
         let all: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         let families = [("create", &all.create), ("query", &all.query), ("close", &all.close), ("refund", &all.refund), ("other", &all.other)];
         for (name, api) in families {
-            let rates = &api.rates;
-            check(name, &rates.each())?;
-            check(name, &[rates.latency])?;
-            if api.delay_ms > DELAY_MS_MAX || rates.latency_ms > DELAY_MS_MAX {
+            check(name, &api.rates)?;
+            check(name, &[api.latency])?;
+            if api.delay_ms > DELAY_MS_MAX || api.latency_ms > DELAY_MS_MAX {
                 return Err(format!("{name}: no answer waits longer than {DELAY_MS_MAX} ms"));
             }
         }
@@ -115,23 +131,6 @@ impl All {
             check("callbacks and connections", &[rate])?;
         }
         Ok(all)
-    }
-}
-
-impl Rates {
-    /// The rates of which at most one strikes, in the order of [`super::STRIKES`].
-    pub(super) fn each(&self) -> [f64; 9] {
-        [
-            self.reset_before_acting,
-            self.reset_after_acting,
-            self.status_500,
-            self.status_500_after_acting,
-            self.status_502_after_acting,
-            self.status_503,
-            self.status_429,
-            self.truncated,
-            self.bad_signature,
-        ]
     }
 }
 

@@ -12,22 +12,23 @@ pub(super) mod products;
 mod refunds;
 mod routes;
 mod schema;
+mod spoil;
 pub(super) mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http::request::Parts;
-use http::{Response, StatusCode};
 use serde_json::Value;
 
 use super::Inner;
 use super::accounts::Merchant;
-use super::faults::{Family, Fault};
-use super::serve::{Body, Cut, truncated, whole};
+use super::faults::Family;
+use super::serve::{Body, Cut, whole};
 use super::sign::KeyMode;
-use error::{ApiError, Reply, answer};
+use error::{ApiError, Reply};
 use routes::Route;
 
 /// What an operation answers.
@@ -79,49 +80,22 @@ pub(super) async fn enter(inner: &Arc<Inner>, parts: &Parts, body: Bytes) -> Res
     };
     let mode = inner.signer.mode_of(&parts.headers, merchant);
     if !is_admitted(inner, merchant, route) {
-        return Ok(limited(if route.family == Family::Other { "RATELIMIT_EXCEEDED" } else { "FREQUENCY_LIMITED" }).response(inner, Some(mode)));
+        return Ok(spoil::limited(if route.family == Family::Other { "RATELIMIT_EXCEEDED" } else { "FREQUENCY_LIMITED" }).response(inner, Some(mode)));
     }
     let (fault, delay_ms) = inner.faults.next(route.family);
     if delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     }
-    if let Some(error) = refused_first(fault)? {
-        return Ok(error.response(inner, Some(mode)));
+    if let Some((error, is_signed)) = spoil::refused_first(fault)? {
+        return Ok(error.response(inner, Some(mode).filter(|_| is_signed)));
     }
     inner.ripen();
     let acted = (route.act)(&Call { inner, merchant, parts, body: &body, mode, segments });
-    match fault {
-        Fault::ResetAfterActing => Err(Cut),
-        Fault::ErrorAfterActing => Ok(ApiError::system().response(inner, Some(mode))),
-        Fault::BadGateway => Ok(whole(StatusCode::BAD_GATEWAY, Bytes::from_static(b"<html><body>502 Bad Gateway</body></html>"))),
-        _ => {
-            let response = match acted {
-                Ok(reply) => answer(inner, &reply, Some(mode), "0", fault == Fault::BadSignature),
-                Err(error) => error.response(inner, Some(mode)),
-            };
-            Ok(if fault == Fault::Truncated { truncated(response) } else { response })
-        }
-    }
+    spoil::answered(inner, fault, acted, mode).await
 }
 
 /// Whether the merchant may ask this often.
 fn is_admitted(inner: &Inner, merchant: &Merchant, route: &Route) -> bool {
     let per_second = inner.switches.now().per_second_max.or(route.per_second);
     per_second.is_none_or(|per_second| inner.limits.admit(&merchant.mchid, route.path, per_second))
-}
-
-fn limited(code: &'static str) -> ApiError {
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, "请求过于频繁，请降低频率后重试").internal("268447840")
-}
-
-/// The error that is answered instead of acting, if the fault is of that sort.
-fn refused_first(fault: Fault) -> Result<Option<ApiError>, Cut> {
-    Ok(match fault {
-        Fault::ResetBeforeActing => return Err(Cut),
-        Fault::Unavailable => Some(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试")),
-        Fault::ParamError => Some(ApiError::parameter("/description", Value::Null, "参数错误")),
-        Fault::Error => Some(ApiError::system()),
-        Fault::Limited(code) => Some(limited(code)),
-        _ => None,
-    })
 }
