@@ -30,6 +30,7 @@ mod house {
     mod sdk_shapes;
     mod services;
     mod sharing;
+    mod signing;
     mod spikes;
     mod stall;
     mod storm;

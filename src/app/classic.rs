@@ -1,11 +1,14 @@
-//! What the classic path is made of: where the requests of each merchant number go.
+//! What the classic path is made of: where the requests of each merchant number go, and who tells merchants of their payments.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use http::Uri;
 
 use super::start::{RAIL_CONNECT, RAIL_IDLE, StartError, reachable};
+use crate::clock::Clock;
+use crate::connectors::herald::{Herald, PlatformKey};
 use crate::dial::Dial;
 use crate::edge::classic::{Classic, Upstream};
 use crate::routes::{ClassicUpstream, Routes, WechatPayRoute};
@@ -33,4 +36,11 @@ pub(super) fn classic(routes: &Routes, sandbox: Option<(&sandbox::Account, Socke
         }
     }
     Ok(Classic { by_mchid, otherwise: otherwise.ok_or_else(unusable)?, dial: Dial::keeping(RAIL_CONNECT, RAIL_IDLE)? })
+}
+
+/// Who tells merchants of their payments. Its key lies beside the ledger.
+pub(super) fn herald(routes: &Routes, clock: &Clock) -> Result<Herald, StartError> {
+    let ledger = routes.ledger_url.strip_prefix("sqlite:").unwrap_or(&routes.ledger_url);
+    let key = PlatformKey::open(Path::new(&format!("{ledger}.platform.pem")), clock)?;
+    Ok(Herald { key, dial: Dial::keeping(RAIL_CONNECT, RAIL_IDLE)?, clock: clock.clone() })
 }

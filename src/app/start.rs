@@ -9,10 +9,11 @@ use http::Uri;
 use http::header::HeaderValue;
 use tokio::net::TcpListener;
 
-use super::classic::classic;
+use super::classic::{classic, herald};
 use super::{Means, chat, front, lane, model};
 use crate::clock::Clock;
 use crate::connectors::Connector;
+use crate::connectors::herald::KeyError;
 use crate::connectors::wechatpay::{Config, ConfigError, Platform, SubMerchant};
 use crate::dial::{Dial, DialError};
 use crate::edge::admin::Admin;
@@ -25,6 +26,7 @@ use crate::limits::Limits;
 use crate::merchant::{Algorithm, Merchant, WechatPayAccount};
 use crate::metrics::Metrics;
 use crate::payment::function::PaymentFunction;
+use crate::payments::announce::Announce;
 use crate::payments::carry::Carry;
 use crate::payments::execute::{Execute, Rail, Rails};
 use crate::payments::reconcile::Reconcile;
@@ -65,6 +67,9 @@ pub enum StartError {
     /// The sandbox cannot be set up.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// fengate's platform key cannot be read or made.
+    #[error(transparent)]
+    PlatformKey(#[from] KeyError),
     /// A merchant's account cannot be used.
     #[error("merchant `{merchant}`: {why}")]
     Account {
@@ -127,6 +132,7 @@ impl App {
             tasks: tasks.clone(),
             metrics: metrics.clone(),
         };
+        let herald = Arc::new(herald(&routes, &clock)?);
         let carry = Carry { execute: execute.clone(), settle: settle.clone(), metrics: metrics.clone(), public_url: public_url.clone() };
         let means = Means { ledger: ledger.clone(), limits: Limits::new(), carry, metrics: metrics.clone(), public_url: public_url.clone() };
         let house = Arc::new(House {
@@ -135,6 +141,8 @@ impl App {
             functions: routes.functions.clone(),
             ledger: ledger.clone(),
             settle: settle.clone(),
+            execute: execute.clone(),
+            herald: Arc::clone(&herald),
             classic: classic(&routes, sandbox.as_ref().map(|(sandbox, address)| (sandbox.account(), *address)))?,
             rails,
             callback_audit: Limits::new(),
@@ -148,6 +156,8 @@ impl App {
         for rail in house.rails.values() {
             rail.connector.keep_fresh(&tasks);
         }
+        let announce = Announce { ledger: ledger.clone(), rails: Arc::clone(&house.rails), herald, clock: clock.clone(), metrics: metrics.clone() };
+        tasks.background(announce.run());
         tasks.background(Reconcile { ledger, execute, settle, clock, metrics: metrics.clone() }.run());
         let sandbox_address = sandbox.as_ref().map(|(_, address)| *address);
         if let (Some((sandbox, _)), Some(listener)) = (sandbox, listeners.sandbox) {

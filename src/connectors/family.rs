@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use super::TradeType;
+
 /// A family of operations under `/v3/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
@@ -41,6 +43,17 @@ pub enum Family {
     Upload,
     /// Everything else.
     Other,
+}
+
+impl From<TradeType> for Family {
+    fn from(trade_type: TradeType) -> Self {
+        match trade_type {
+            TradeType::Native => Self::Native,
+            TradeType::Jsapi => Self::Jsapi,
+            TradeType::App => Self::App,
+            TradeType::H5 => Self::H5,
+        }
+    }
 }
 
 impl Family {
@@ -88,6 +101,11 @@ impl Family {
             Self::Upload => "upload",
             Self::Other => "other",
         }
+    }
+
+    /// Reads that word back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|family| family.name() == name)
     }
 
     /// The family of a request, by its method and its path (without the query).

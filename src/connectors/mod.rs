@@ -20,7 +20,7 @@ pub use advice::{Advice, Failed};
 pub use bills::{BillError, FundAccount, FundFlowBill, FundFlowRow, TradeBill, TradeBillKind, TradeRefund, TradeRow, TradeTotals};
 pub use notices::{Notice, NoticeError, Resource};
 pub use orders::{
-    CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDetails, OrderDraft, QueryOutcome, Trade, TradeState, TradeType, Transaction,
+    CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDetails, OrderDraft, Placed, QueryOutcome, Trade, TradeState, TradeType, Transaction,
 };
 pub use refunds::{Refund, RefundDraft, RefundOutcome, RefundQueryOutcome, RefundStatus};
 
@@ -30,6 +30,8 @@ use crate::ids::{OutRefundNo, OutTradeNo};
 use crate::merchant::WechatPayAccount;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
+use family::Family;
+use pace::{Flight, Flights, OverPace, Pace, Turn};
 use wechatpay::call::{Call, Forwarded};
 use wechatpay::paysign::{Client, ClientParameters};
 use wechatpay::products::Products;
@@ -39,6 +41,8 @@ use wechatpay::{Config, ConfigError, SealedText, WechatPay};
 #[derive(Clone)]
 pub struct Connector {
     rail: Arc<WechatPay>,
+    pace: Pace,
+    flights: Flights,
 }
 
 impl std::fmt::Debug for Connector {
@@ -50,7 +54,18 @@ impl std::fmt::Debug for Connector {
 impl Connector {
     /// A connector to WeChat Pay v3.
     pub fn wechatpay(config: Config, dial: Dial, clock: Clock, metrics: Metrics) -> Result<Self, ConfigError> {
-        Ok(Self { rail: Arc::new(WechatPay::new(config, dial, clock, metrics)?) })
+        let pace = Pace::default();
+        Ok(Self { rail: Arc::new(WechatPay::new(config, dial, clock, metrics)?), pace, flights: Flights::default() })
+    }
+
+    /// Waits for a turn of a family of operations.
+    pub async fn turn(&self, family: Family) -> Result<Turn, OverPace> {
+        self.pace.turn(family).await
+    }
+
+    /// Waits until no other request is under way for an order number; `None` if that takes too long.
+    pub async fn only_flight(&self, out_trade_no: &OutTradeNo) -> Option<Flight> {
+        self.flights.only(out_trade_no.as_str()).await
     }
 
     /// Keeps what notices and answers are verified with fresh, in the background.
@@ -70,7 +85,15 @@ impl Connector {
 
     /// Sends an order. The same bytes may be sent again: the rail finds the first by its number.
     pub async fn create(&self, trade_type: TradeType, order_body: &[u8]) -> CreateOutcome {
-        self.rail.create(trade_type, order_body).await
+        match self.turn(Family::from(trade_type)).await {
+            Ok(_turn) => self.rail.create(trade_type, order_body).await,
+            Err(over) => CreateOutcome::Busy { why: over.to_string() },
+        }
+    }
+
+    /// Sends an order its merchant wrote, in a turn taken before it was recorded.
+    pub async fn place(&self, _turn: Turn, trade_type: TradeType, order_body: &[u8]) -> Placed {
+        self.rail.send_written(trade_type, order_body).await
     }
 
     /// Asks how an order stands.
@@ -96,21 +119,29 @@ impl Connector {
     /// Sends a refund. After an unknown outcome ask first ([`Self::query_refund`]); if the rail has none, the same bytes may be sent again:
     /// it finds the first by its number. A new number would pay twice.
     pub async fn refund(&self, refund_body: &[u8]) -> RefundOutcome {
-        self.rail.refund(refund_body).await
+        match self.turn(Family::Refund).await {
+            Ok(_turn) => self.rail.refund(refund_body).await,
+            Err(over) => RefundOutcome::NotSent { why: over.to_string() },
+        }
     }
 
     /// Asks how a refund stands.
     pub async fn query_refund(&self, out_refund_no: &OutRefundNo) -> RefundQueryOutcome {
-        self.rail.query_refund(out_refund_no).await
+        match self.turn(Family::RefundQuery).await {
+            Ok(_turn) => self.rail.query_refund(out_refund_no).await,
+            Err(over) => RefundQueryOutcome::Unknown { why: over.to_string() },
+        }
     }
 
     /// What happened to orders and refunds on a day of Beijing's calendar. There from ten in the morning of the next day, for three months.
     pub async fn trade_bill(&self, day: Date, kind: TradeBillKind) -> Result<TradeBill, BillError> {
+        let _turn = self.turn(Family::Bill).await.map_err(over_pace)?;
         self.rail.trade_bill(day, kind).await
     }
 
     /// What moved on an account of the merchant on a day.
     pub async fn fund_flow_bill(&self, day: Date, account: FundAccount) -> Result<FundFlowBill, BillError> {
+        let _turn = self.turn(Family::Bill).await.map_err(over_pace)?;
         self.rail.fund_flow_bill(day, account).await
     }
 
@@ -131,12 +162,13 @@ impl Connector {
 
     /// Makes a call of [`Self::products`]. The same call may be made again: its bytes stay as they are.
     pub async fn call<A>(&self, call: &Call<A>) -> Result<A, Failed> {
+        let _turn = self.turn(call.family()).await.map_err(over_pace)?;
         self.rail.call(call).await
     }
 
-    /// Signs and sends a request somebody else wrote (the classic path), once. `target` is its path with its query, exactly as it goes onto
+    /// Signs and sends a request somebody else wrote (the classic path), once, in its turn. `target` is its path with its query, exactly as it goes onto
     /// the wire.
-    pub async fn forward(&self, method: http::Method, target: &str, body: bytes::Bytes) -> Forwarded {
+    pub async fn forward(&self, _turn: Turn, method: http::Method, target: &str, body: bytes::Bytes) -> Forwarded {
         self.rail.forward(method, target, body).await
     }
 
@@ -149,4 +181,9 @@ impl Connector {
     pub async fn open_notice(&self, headers: &HeaderMap, body: &[u8]) -> Result<Notice, NoticeError> {
         self.rail.verified_notice(headers, body).await
     }
+}
+
+/// Nothing has left; it may be sent after a pause.
+fn over_pace(over: OverPace) -> Failed {
+    Failed { advice: Advice::BackOff, ..Failed::unsent(over.to_string()) }
 }

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use super::wechatpay::call::PlainAnswer;
 use crate::clock::UnixMs;
 use crate::ids::OutTradeNo;
-use crate::payment::terms::Terms;
+use crate::payment::terms::{Method, Terms};
 
 /// An order about to be written.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +74,17 @@ pub enum TradeType {
     H5,
 }
 
+impl From<Method> for TradeType {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::WechatNative => Self::Native,
+            Method::WechatJsapi => Self::Jsapi,
+            Method::WechatApp => Self::App,
+            Method::WechatH5 => Self::H5,
+        }
+    }
+}
+
 impl Trade<'_> {
     /// Which kind of order it makes.
     pub fn trade_type(&self) -> TradeType {
@@ -116,6 +128,17 @@ pub enum Invitation {
         /// May be extended by `&redirect_url=` only.
         h5_url: String,
     },
+}
+
+impl Invitation {
+    /// The one text it is.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Code { code_url } => code_url,
+            Self::Prepay { prepay_id } => prepay_id,
+            Self::Page { h5_url } => h5_url,
+        }
+    }
 }
 
 /// What became of a sent order.
@@ -165,8 +188,18 @@ pub enum CreateOutcome {
     },
 }
 
+/// What became of an order its merchant wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// What it means.
+    pub outcome: CreateOutcome,
+    /// What the rail said, if it said anything that can be believed.
+    pub answer: Option<PlainAnswer>,
+}
+
 /// What became of a question about an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "an answer is read as soon as it is there, and nobody keeps many")]
 pub enum QueryOutcome {
     /// The order, as the rail has it. Verified; not yet matched against the ledger.
     Found(Transaction),
@@ -249,6 +282,8 @@ pub struct Transaction {
     pub amount_total: Option<i64>,
     /// Its currency; WeChat Pay leaves it out of unpaid orders.
     pub currency: Option<String>,
+    /// All that was said of it, as JSON.
+    pub evidence: Vec<u8>,
 }
 
 /// WeChat Pay's `trade_state`.

@@ -50,7 +50,7 @@ pub struct OverPace {
 pub struct Turn(());
 
 /// The pace of one merchant; clones share it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Pace {
     levels: Arc<HashMap<Family, Level>>,
 }
@@ -62,8 +62,15 @@ struct Level {
     next: Mutex<Option<Instant>>,
 }
 
+impl Default for Pace {
+    /// The documented limits.
+    fn default() -> Self {
+        Self::new(&HashMap::new())
+    }
+}
+
 impl Pace {
-    /// The documented limits, with what `routes.toml` says otherwise (a second).
+    /// The documented limits, with what is said otherwise (a second; 0 for none).
     pub fn new(per_second: &HashMap<Family, u32>) -> Self {
         let level = |family: Family| {
             let rate = per_second.get(&family).copied().or_else(|| documented_per_second(family)).filter(|rate| *rate > 0)?;

@@ -31,11 +31,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::connectors::herald::Herald;
 use crate::ids::RequestId;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::payment::function::PaymentFunction;
-use crate::payments::execute::Rails;
+use crate::payments::execute::{Execute, Rails};
 use crate::payments::settle::Settle;
 use crate::pipeline::Next;
 use crate::tasks::Tasks;
@@ -52,6 +53,10 @@ pub struct House {
     pub ledger: Ledger,
     /// Matches notices against it.
     pub settle: Settle,
+    /// Records and sends orders.
+    pub execute: Execute,
+    /// Tells merchants of their payments.
+    pub herald: Arc<Herald>,
     /// Where orders are made and notices come from.
     pub rails: Rails,
     /// Bounds how many bad callbacks are written into the audit trail.

@@ -11,6 +11,7 @@ use crate::ids::PaymentId;
 use crate::language::Language;
 use crate::payment::record::Payment;
 use crate::payment::state::State;
+use crate::payment::terms::Method;
 use crate::payment::words;
 
 const STYLE: &str = include_str!("pay_page.css");
@@ -35,7 +36,7 @@ pub(super) async fn show(house: &House, parts: &Parts, id: &str) -> Response<Bod
 
 fn page(payment: &Payment, language: Language) -> Markup {
     let zh = language == Language::Zh;
-    let scan = payment.state == State::AwaitingUser;
+    let scan = payment.state == State::AwaitingUser && payment.terms.method == Method::WechatNative;
     let code = payment.code_url.as_deref().filter(|_| scan).and_then(qr::svg);
     frame(
         language,

@@ -13,25 +13,17 @@ pub struct Cause {
     pub who: &'static str,
     /// The notice's or answer's own number.
     pub refers: Option<String>,
-    /// What the payment side said, as JSON: passed on to a merchant who wants it.
-    pub evidence: Option<Vec<u8>>,
 }
 
 impl Cause {
     /// A cause without a number of its own.
     pub fn of(who: &'static str) -> Self {
-        Self { who, refers: None, evidence: None }
+        Self { who, refers: None }
     }
 
     /// Adds the notice's or answer's own number.
     pub fn referring_to(mut self, number: &str) -> Self {
         self.refers = Some(number.to_owned());
-        self
-    }
-
-    /// Adds what the payment side said.
-    pub fn with_evidence(mut self, json: &[u8]) -> Self {
-        self.evidence = Some(json.to_vec());
         self
     }
 }

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, Row, params};
 
-use super::audit::Cause;
 use super::{Ledger, LedgerError};
 use crate::clock::UnixMs;
 use crate::ids::{MerchantId, PaymentId};
@@ -36,8 +35,7 @@ pub(super) fn remember(connection: &Connection, payment: &PaymentId, notify_url:
 }
 
 /// Lays a notice into the outbox, if the merchant of this payment wants one: once, whoever learned it first.
-pub(super) fn lay(connection: &Connection, payment: &Payment, event_type: &str, cause: &Cause, now: UnixMs) -> Result<(), LedgerError> {
-    let Some(resource) = &cause.evidence else { return Ok(()) };
+pub(super) fn lay(connection: &Connection, payment: &Payment, event_type: &str, resource: &[u8], now: UnixMs) -> Result<(), LedgerError> {
     let sql = "INSERT OR IGNORE INTO outbox (merchant, payment, notice_id, event_type, notify_url, resource, created_ms, deliveries, next_ms)
                SELECT ?1, payment, ?3, ?4, notify_url, ?5, ?6, 0, ?6 FROM pass_on WHERE payment = ?2";
     let id = uuid::Uuid::new_v4().to_string();

@@ -135,8 +135,8 @@ pub(super) fn apply(connection: &Connection, id: &PaymentId, event: &Event, caus
     if let Some(to) = to {
         update(connection, &payment, to, event, now)?;
     }
-    if matches!((step, event), (Step::To(_), Event::Paid { .. })) {
-        outbox::lay(connection, &payment, "TRANSACTION.SUCCESS", cause, now)?;
+    if let (Step::To(_), Event::Paid { evidence, .. }) = (step, event) {
+        outbox::lay(connection, &payment, "TRANSACTION.SUCCESS", evidence, now)?;
     }
     let entry = Move {
         kind,
@@ -159,7 +159,7 @@ fn update(connection: &Connection, payment: &Payment, to: State, event: &Event, 
     match event {
         Event::Ordered { code_url: url } => code_url = Some(url),
         Event::OutcomeUnknown { why } | Event::Refused { why } => reason = Some(why),
-        Event::Paid { transaction_id: id, success_time: time } => (transaction_id, success_time) = (Some(id), Some(time)),
+        Event::Paid { transaction_id: id, success_time: time, .. } => (transaction_id, success_time) = (Some(id), Some(time)),
         Event::Closed | Event::Refunds(_) => {}
     }
     let checks = if to == payment.state { payment.checks } else { 0 };

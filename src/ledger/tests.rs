@@ -43,7 +43,8 @@ pub(super) fn payment(opened: Opened) -> Payment {
 }
 
 pub(super) fn paid() -> Event {
-    Event::Paid { transaction_id: "42".to_owned(), success_time: "2026-01-01T08:00:00+08:00".to_owned() }
+    let evidence = br#"{"trade_state":"SUCCESS"}"#.to_vec();
+    Event::Paid { transaction_id: "42".to_owned(), success_time: "2026-01-01T08:00:00+08:00".to_owned(), evidence }
 }
 
 #[tokio::test]

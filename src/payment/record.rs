@@ -81,7 +81,7 @@ pub struct Payment {
     pub version: i64,
     /// The exact bytes of the order sent to the payment side, frozen before the first sending (invariant M3).
     pub order_body: Vec<u8>,
-    /// The QR code's text, once the order exists.
+    /// What the payer's side begins with, once the order exists: a QR code's text, a `prepay_id` or an address, by the method.
     pub code_url: Option<String>,
     /// WeChat Pay's number of the transaction, once paid.
     pub transaction_id: Option<String>,

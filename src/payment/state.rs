@@ -74,7 +74,7 @@ impl State {
 pub enum Event {
     /// The payment side made the order, or has it still open.
     Ordered {
-        /// The text of the QR code the payer scans.
+        /// What the payer's side begins with: the text of a QR code; for other kinds of orders a `prepay_id` or an address.
         code_url: String,
     },
     /// The order was sent and its outcome could not be learned.
@@ -93,6 +93,8 @@ pub enum Event {
         transaction_id: String,
         /// RFC 3339 time of payment, as the payment side states it.
         success_time: String,
+        /// All that the payment side said of it, as JSON: what is passed on to a merchant who wants to be told.
+        evidence: Vec<u8>,
     },
     /// The order was closed unpaid.
     Closed,
@@ -188,7 +190,7 @@ mod tests {
             0 => Event::Ordered { code_url: "weixin://x".into() },
             1 => Event::OutcomeUnknown { why: "timeout".into() },
             2 => Event::Refused { why: "PARAM_ERROR".into() },
-            3 => Event::Paid { transaction_id: "42".into(), success_time: "2026-01-01T08:00:00+08:00".into() },
+            3 => Event::Paid { transaction_id: "42".into(), success_time: "2026-01-01T08:00:00+08:00".into(), evidence: Vec::new() },
             4 => Event::Closed,
             5 => Event::Refunds(Refunds::Nothing),
             6 => Event::Refunds(Refunds::UnderWay),

@@ -112,3 +112,6 @@ async fn look_again(changes: &mut Receiver<PaymentId>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::decide::Approved;
 use super::settle::Settle;
 use crate::clock::Clock;
-use crate::connectors::{Connector, CreateOutcome, Invitation, OrderDraft, TradeType};
+use crate::connectors::{Connector, CreateOutcome, OrderDraft};
 use crate::ids::MerchantId;
 use crate::ledger::{Cause, Ledger, LedgerError, Opened};
 use crate::metrics::Metrics;
@@ -146,7 +146,7 @@ impl Execute {
     /// Sends a recorded order until something is known about it, or leaves it to reconciliation. Every sending carries the frozen bytes.
     pub async fn send(&self, rail: &Rail, payment: Payment, earlier: Earlier) -> Result<Payment, LedgerError> {
         for wait_ms in RESEND_MS.into_iter().map(Some).chain([None]) {
-            let outcome = rail.connector.create(TradeType::Native, &payment.order_body).await;
+            let outcome = rail.connector.create(payment.terms.method.into(), &payment.order_body).await;
             let Some(event) = self.learned(rail, &payment, outcome, earlier).await else {
                 match wait_ms {
                     Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
@@ -161,10 +161,9 @@ impl Execute {
     }
 
     /// What the outcome of a sending says about the payment; `None` if nothing left and it may be sent again at once.
-    async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome, earlier: Earlier) -> Option<Event> {
+    pub(super) async fn learned(&self, rail: &Rail, payment: &Payment, outcome: CreateOutcome, earlier: Earlier) -> Option<Event> {
         match outcome {
-            CreateOutcome::Ordered(Invitation::Code { code_url }) => Some(Event::Ordered { code_url }),
-            CreateOutcome::Ordered(_) => Some(Event::OutcomeUnknown { why: "an answer without a code".to_owned() }),
+            CreateOutcome::Ordered(invitation) => Some(Event::Ordered { code_url: invitation.into_text() }),
             CreateOutcome::NotSent { .. } | CreateOutcome::Busy { .. } => None,
             CreateOutcome::Unknown { why } => Some(Event::OutcomeUnknown { why }),
             // An error answer may be unsigned: only what a signed answer says ends a payment.

@@ -18,3 +18,4 @@ pub mod refunds;
 pub mod settle;
 pub mod streamed;
 pub mod turns;
+pub mod written;

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use super::execute::{Earlier, Execute, Rail};
 use super::settle::Settle;
 use crate::clock::{Clock, UnixMs};
-use crate::connectors::{CreateOutcome, Invitation, QueryOutcome, TradeType};
+use crate::connectors::{CreateOutcome, QueryOutcome};
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::payment::record::Payment;
@@ -126,8 +126,8 @@ impl Reconcile {
 
     /// The same bytes again. Only what is certain moves the payment: a refusal does if the payment side has also said that nothing arrived.
     async fn send_again(&self, rail: &Rail, payment: &Payment, earlier: Arrived) -> Result<(), LedgerError> {
-        match rail.connector.create(TradeType::Native, &payment.order_body).await {
-            CreateOutcome::Ordered(Invitation::Code { code_url }) => self.apply(payment, Event::Ordered { code_url }).await,
+        match rail.connector.create(payment.terms.method.into(), &payment.order_body).await {
+            CreateOutcome::Ordered(invitation) => self.apply(payment, Event::Ordered { code_url: invitation.into_text() }).await,
             // An error answer may be unsigned: only what a signed answer says ends a payment.
             CreateOutcome::AlreadyClosed | CreateOutcome::AlreadyPaid => match self.settle.asked(rail, payment).await {
                 Some(event) => self.apply(payment, event).await,

@@ -152,7 +152,11 @@ fn event_of(payment: &Payment, account: &WechatPayAccount, transaction: &Transac
                 return Err("amount");
             }
             let transaction_id = transaction.transaction_id.clone().ok_or("transaction_id")?;
-            Some(Event::Paid { transaction_id, success_time: transaction.success_time.clone().unwrap_or_default() })
+            Some(Event::Paid {
+                transaction_id,
+                success_time: transaction.success_time.clone().unwrap_or_default(),
+                evidence: transaction.evidence.clone(),
+            })
         }
         TradeState::Closed | TradeState::Revoked => Some(Event::Closed),
         TradeState::NotPay | TradeState::UserPaying | TradeState::PayError | TradeState::Other(_) => None,

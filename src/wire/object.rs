@@ -6,6 +6,7 @@ use crate::money::Money;
 use crate::payment::record::Payment;
 use crate::payment::refund::Refund;
 use crate::payment::state::State;
+use crate::payment::terms::Method;
 
 /// What only the door knows about how a payment is shown.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +98,7 @@ fn amount(money: Money) -> Amount {
 }
 
 fn object<'a>(payment: &'a Payment, refunds: &'a [Refund], shown: Shown<'_>) -> Object<'a> {
-    let scan = payment.state == State::AwaitingUser;
+    let scan = payment.state == State::AwaitingUser && payment.terms.method == Method::WechatNative;
     Object {
         id: payment.id.as_str(),
         object: "payment",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::advice::Failed;
+use super::super::family::Family;
 use super::fault;
 use super::fields::Sealer;
 use super::retry::{Condition, Nature, advice};
@@ -60,6 +61,15 @@ pub struct Call<A> {
 /// Reads a verified answer.
 pub(super) type Read<A> = fn(&[u8]) -> Result<A, String>;
 
+/// An answer of the rail as it came; verified if it is a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlainAnswer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body, byte for byte.
+    pub body: Bytes,
+}
+
 /// What became of a request somebody else wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forwarded {
@@ -85,6 +95,11 @@ pub enum Forwarded {
 impl<A> Call<A> {
     pub(super) fn new(operation: Operation, method: Method, target: String, body: Bytes, read: Read<A>) -> Self {
         Self { operation, method, target, body, sealed_with: None, read }
+    }
+
+    /// Which family's pace it keeps.
+    pub fn family(&self) -> Family {
+        Family::of(&self.method, self.target.split('?').next().unwrap_or_default())
     }
 
     /// The bytes of the body: write them down before the first sending.
@@ -160,12 +175,7 @@ pub(super) struct Answered {
 impl WechatPay {
     /// Makes a call and reads its answer.
     pub(in crate::connectors) async fn call<A>(&self, call: &Call<A>) -> Result<A, Failed> {
-        let nature = call.operation.nature;
-        let answered = self.ask(call).await.map_err(|silence| silence.failed(nature))?;
-        match answered.fault {
-            None => (call.read)(&answered.body).map_err(|why| Silence::Unbelievable(why).failed(nature)),
-            Some(fault) => Err(fault.failed(nature)),
-        }
+        judged(call, self.ask(call).await)
     }
 
     /// Signs and sends a request somebody else wrote. It is sent once: whether it may be repeated its author knows.
@@ -267,6 +277,16 @@ impl WechatPay {
             request = request.header("Wechatpay-Serial", key);
         }
         request.body(Full::new(call.body.clone()))
+    }
+}
+
+/// What came of a call, read.
+pub(super) fn judged<A>(call: &Call<A>, came: Result<Answered, Silence>) -> Result<A, Failed> {
+    let nature = call.operation.nature;
+    let answered = came.map_err(|silence| silence.failed(nature))?;
+    match answered.fault {
+        None => (call.read)(&answered.body).map_err(|why| Silence::Unbelievable(why).failed(nature)),
+        Some(fault) => Err(fault.failed(nature)),
     }
 }
 

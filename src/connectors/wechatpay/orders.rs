@@ -5,8 +5,8 @@ use http::Method;
 use serde::Serialize;
 
 use super::super::advice::{Advice, Failed};
-use super::super::{CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDraft, QueryOutcome, Trade, TradeType, Transaction};
-use super::call::{Call, Operation, Read, segment, written};
+use super::super::{CloseOutcome, CreateOutcome, H5Browser, Invitation, OrderDraft, Placed, QueryOutcome, Trade, TradeType, Transaction};
+use super::call::{Call, Operation, PlainAnswer, Read, judged, segment, written};
 use super::retry::Nature;
 use super::transaction::transaction;
 use super::{SubMerchant, WechatPay};
@@ -147,9 +147,20 @@ impl WechatPay {
 
     /// Sends an order.
     pub(in crate::connectors) async fn create(&self, trade_type: TradeType, order_body: &[u8]) -> CreateOutcome {
+        self.call(&self.order_call(trade_type, order_body)).await.map_or_else(not_ordered, CreateOutcome::Ordered)
+    }
+
+    fn order_call(&self, trade_type: TradeType, order_body: &[u8]) -> Call<Invitation> {
         let (path, read) = invitation(trade_type);
-        let call = Call::new(CREATE, Method::POST, self.orders(path), Bytes::copy_from_slice(order_body), read);
-        self.call(&call).await.map_or_else(not_ordered, CreateOutcome::Ordered)
+        Call::new(CREATE, Method::POST, self.orders(path), Bytes::copy_from_slice(order_body), read)
+    }
+
+    /// Sends an order its merchant wrote: what came of it, and the rail's own answer if there was one.
+    pub(in crate::connectors) async fn send_written(&self, trade_type: TradeType, order_body: &[u8]) -> Placed {
+        let call = self.order_call(trade_type, order_body);
+        let came = self.ask(&call).await;
+        let answer = came.as_ref().ok().map(|answered| PlainAnswer { status: answered.status, body: answered.body.clone() });
+        Placed { outcome: judged(&call, came).map_or_else(not_ordered, CreateOutcome::Ordered), answer }
     }
 
     /// Asks about an order by its number.

@@ -47,6 +47,7 @@ pub(in crate::connectors) fn transaction(json: &[u8]) -> Result<Transaction, Str
         trade_type: fields.trade_type.filter(|word| !word.is_empty()),
         amount_total: amount.total,
         currency: amount.currency,
+        evidence: json.to_vec(),
     })
 }
 

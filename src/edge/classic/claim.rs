@@ -17,6 +17,8 @@ pub(super) enum Claim {
         /// The merchant number it names.
         mchid: String,
     },
+    /// A fengate key.
+    Key,
     /// Neither.
     None,
 }
@@ -27,7 +29,8 @@ pub(super) fn of(headers: &HeaderMap) -> Claim {
     if field.get(..SCHEMES.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEMES)) {
         return Claim::Signed { mchid: mchid(field).unwrap_or_default() };
     }
-    Claim::None
+    let is_bearer = field.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"Bearer "));
+    if is_bearer { Claim::Key } else { Claim::None }
 }
 
 /// The merchant number among pairs in any order.
@@ -52,6 +55,7 @@ mod tests {
         assert_eq!(claim(r#"WECHATPAY2-SM2-WITH-SM3 mchid="19",signature="a=""#), signed("19"));
         assert_eq!(claim("WECHATPAY2-SHA256-RSA2048"), signed(""));
         assert_eq!(claim(&format!(r#"WECHATPAY2-SHA256-RSA2048 mchid="{}""#, "1".repeat(99))), signed(""));
+        assert_eq!(claim("bearer sk-1"), Claim::Key);
         for other in ["Basic x", "", "WECHATPAY", "SHA256"] {
             assert_eq!(claim(other), Claim::None, "{other}");
         }

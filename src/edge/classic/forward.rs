@@ -45,7 +45,7 @@ pub(super) async fn forward(house: &House, upstream: &Upstream, parts: Parts, bo
     response
 }
 
-fn status_class(status: StatusCode) -> &'static str {
+pub(super) fn status_class(status: StatusCode) -> &'static str {
     match status.as_u16() {
         0..=299 => "2xx",
         300..=399 => "3xx",

@@ -1,10 +1,13 @@
 //! `ANY /v3/**`: the classic path. A request a merchant has signed itself passes through as the bytes it is; one that carries a fengate key
 //! is signed here.
 
+mod certificates;
 mod claim;
 mod fields;
+mod form;
 mod forward;
 mod refusals;
+mod signed;
 
 use std::collections::HashMap;
 
@@ -62,13 +65,20 @@ pub(super) async fn enter(house: &House, arrival: &Arrival, parts: Parts, body: 
             let upstream = house.classic.by_mchid.get(&mchid).unwrap_or(&house.classic.otherwise);
             forward::forward(house, upstream, parts, body).await
         }
+        claim::Claim::Key => match house.callers.identify(&parts.headers, arrival.peer) {
+            Ok(merchant) => signed::enter(house, arrival, merchant, parts, body).await,
+            Err(refusal) => {
+                house.metrics.auth_failures.with_label_values(&["classic"]).inc();
+                refused(&refusal)
+            }
+        },
         claim::Claim::None => {
             house.metrics.auth_failures.with_label_values(&["classic"]).inc();
             tracing::debug!(request_id = %arrival.request_id, "neither signed nor with a key");
             refused(&Refusal::new(
                 Kind::Unauthenticated,
                 "sign_error",
-                "Sign the request as WeChat Pay v3 asks for it (Authorization: WECHATPAY2-SHA256-RSA2048 …).",
+                "Sign the request as WeChat Pay v3 asks for it (Authorization: WECHATPAY2-SHA256-RSA2048 …), or send a fengate key (Authorization: Bearer …).",
             ))
         }
     }

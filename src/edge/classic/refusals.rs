@@ -1,12 +1,71 @@
 //! What fengate itself refuses on the classic path, in WeChat Pay's shape: `{"code", "message"}`, with the codes its SDKs' users act on.
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use serde_json::json;
 
 use super::super::answer::{self, Told};
 use super::super::body::Body;
 use crate::refusal::{Kind, Refusal};
+
+/// Why a gateway-signed request is not carried out.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    /// The field at fault, as a JSON pointer; empty for none.
+    pub(super) field: &'static str,
+    /// Says more, for the status and the log.
+    refusal: Option<Box<Refusal>>,
+}
+
+impl Rejection {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), field: "", refusal: None }
+    }
+
+    /// A parameter that cannot be.
+    pub(super) fn parameter(field: &'static str, message: &'static str) -> Self {
+        Self { field, ..Self::new(StatusCode::BAD_REQUEST, "PARAM_ERROR", message) }
+    }
+
+    /// A member that stands twice, or stands where it cannot be found.
+    pub(super) fn twice(field: &'static str) -> Self {
+        Self::parameter(field, "a member stands twice, or its parent is no object")
+    }
+
+    pub(super) fn no_account() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "NO_AUTH", "The merchant of this key has no [merchant.wechatpay] in routes.toml.")
+    }
+
+    pub(super) fn not_with_a_key() -> Self {
+        let message = "With a fengate key there are: native, JSAPI, app and H5 orders, their queries and closing, refund queries and certificates. \
+            Sign anything else yourself (WECHATPAY2-SHA256-RSA2048): fengate passes it on.";
+        Self::new(StatusCode::FORBIDDEN, "NO_AUTH", message)
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        if let Some(refusal) = &self.refusal {
+            return refused(refusal);
+        }
+        let mut body = json!({"code": self.code, "message": self.message});
+        if !self.field.is_empty() {
+            body["detail"] =
+                json!({"field": self.field, "issue": self.message, "location": if self.field.starts_with('/') { "body" } else { "query" }});
+        }
+        let mut response = answer::json_response(self.status, Bytes::from(body.to_string()));
+        response.extensions_mut().insert(Told { code: Some(self.code.to_owned()), ..Told::default() });
+        response
+    }
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        let status = answer::status_of(refusal.kind);
+        Self { refusal: Some(Box::new(refusal)), ..Self::new(status, "", "") }
+    }
+}
 
 /// A refusal as WeChat Pay would word it.
 pub(in crate::edge) fn refused(refusal: &Refusal) -> Response<Body> {
@@ -42,8 +101,6 @@ fn code_of(kind: Kind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
 
     #[test]

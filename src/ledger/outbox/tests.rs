@@ -3,7 +3,7 @@
 use super::super::tests::{clock, new_payment, open, paid, payment};
 use super::*;
 use crate::ids::OutTradeNo;
-use crate::ledger::{Opened, OrderBody};
+use crate::ledger::{Cause, Opened, OrderBody};
 use crate::payment::record::Identity;
 
 const NEWS: &[u8] = br#"{"trade_state":"SUCCESS"}"#;
@@ -32,7 +32,7 @@ async fn a_notice_is_laid_once_and_survives_a_restart_until_it_is_taken() {
     let ledger = open(dir.path(), &clock);
     let id = told(&ledger, "SO-0001").await.id;
     for _ in 0..2 {
-        ledger.apply(&id, paid(), Cause::of("notice").with_evidence(NEWS)).await.expect("applies");
+        ledger.apply(&id, paid(), Cause::of("notice")).await.expect("applies");
     }
     ledger.close().await.expect("closes");
     let ledger = open(dir.path(), &clock);
@@ -55,7 +55,7 @@ async fn a_notice_nobody_takes_is_given_up_after_a_day() {
     let clock = clock();
     let ledger = open(dir.path(), &clock);
     let id = told(&ledger, "SO-0001").await.id;
-    ledger.apply(&id, paid(), Cause::of("query").with_evidence(NEWS)).await.expect("applies");
+    ledger.apply(&id, paid(), Cause::of("query")).await.expect("applies");
     let began = clock.now();
     let mut deliveries = 0;
     while let Some(next) = ledger.notices_of(&id).await.expect("reads")[0].next {
@@ -73,6 +73,6 @@ async fn who_asked_for_none_is_sent_none() {
     let clock = clock();
     let ledger = open(dir.path(), &clock);
     let id = payment(super::super::tests::record(&ledger, Identity::Derived, "a").await).id;
-    ledger.apply(&id, paid(), Cause::of("notice").with_evidence(NEWS)).await.expect("applies");
+    ledger.apply(&id, paid(), Cause::of("notice")).await.expect("applies");
     assert!(ledger.notices_of(&id).await.expect("reads").is_empty());
 }
