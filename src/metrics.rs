@@ -1,6 +1,8 @@
 //! Metrics: everything Prometheus may ask of fengate, documented where it is registered. Base units; label sets are bounded
 //! (names from `routes.toml` and fixed words), never a user's text, never an id of a request or a payment.
 
+mod series;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +36,9 @@ macro_rules! metrics {
                 let registry = Registry::new();
                 $( let $field = metrics!(@make $kind, $name, $help $(, [$($label),*])? $(; $buckets)?); registry.register(Box::new($field.clone()))?; )*
                 registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-                Ok(Self(Arc::new(Registered { registry, $( $field, )* })))
+                let metrics = Self(Arc::new(Registered { registry, $( $field, )* }));
+                series::begin(&metrics);
+                Ok(metrics)
             }
         }
     };
@@ -53,7 +57,7 @@ metrics! {
     overhead_seconds: Histogram("fengate_gateway_overhead_seconds", "What fengate itself adds to a chat request: total less the waits for providers and payment rails; for a stream, up to its first event."; OVERHEAD_SECONDS);
     first_event_seconds: HistogramVec("fengate_time_to_first_event_seconds", "From sending a streamed request to a provider to its first event.", ["provider"]; LATENCY_SECONDS);
     connections: IntGauge("fengate_connections", "Open connections on the public listener.");
-    connections_cut: IntCounterVec("fengate_connections_cut_total", "Connections ended by fengate: silent, slow_body, never_reading, too_many, too_many_of_one (address).", ["reason"]);
+    connections_cut: IntCounterVec("fengate_connections_cut_total", "Connections ended by fengate: silent, never_reading, too_many, too_many_of_one (address).", ["reason"]);
     panics: IntCounterVec("fengate_panics_total", "Requests that ended in a panic: front (before the answer), stream (in the middle of one). Anything but zero is a defect.", ["door"]);
     attempts: IntCounterVec("fengate_attempts_total", "Attempts at model providers, by how they ended.", ["provider", "model", "outcome"]);
     attempt_seconds: HistogramVec("fengate_attempt_duration_seconds", "From sending an attempt to its last byte.", ["provider"]; LATENCY_SECONDS);
