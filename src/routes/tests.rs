@@ -263,6 +263,19 @@ fn a_key_that_cannot_be_read_names_its_line_and_its_file() {
 }
 
 #[test]
+fn the_keys_of_a_guomi_account_are_not_rsa() {
+    let dir = with_keys();
+    let sm2 = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    std::fs::write(dir.path().join("apiclient_key.pem"), sm2.serialize_pem()).expect("written");
+    std::fs::write(dir.path().join("pub_key.pem"), sm2.public_key_pem()).expect("written");
+    let text = with_account().replacen("[server]", "[server]\npublic_url = \"https://pay.example.com\"", 1);
+    assert_eq!(lines_in(dir.path(), &text).len(), 2);
+    let text = text.replacen("mchid", "algorithm = \"sm2\"\nmchid", 1);
+    assert_eq!(lines_in(dir.path(), &text), []);
+    assert_eq!(lines_in(dir.path(), &text.replace("pub_key.pem", "rubbish.pem")).len(), 1);
+}
+
+#[test]
 fn a_real_account_needs_an_address_for_its_notices() {
     let dir = with_keys();
     let text = with_account();

@@ -129,9 +129,9 @@ fn wechatpay(
         text.and_then(|text| source.secret(text.get_ref()).map(|secret| (secret, text.span())).map_err(|what| faults.at(text.span(), what)).ok())
     };
     let (private_key, apiv3_key) = (secret(private_key), secret(apiv3_key));
-    if let Some((_, span)) = private_key.as_ref().filter(|(secret, _)| !pem::is_private_key(secret.expose())) {
+    if let Some((_, span)) = private_key.as_ref().filter(|(secret, _)| !pem::is_private_key(secret.expose(), is_guomi(table))) {
         let named = table.private_key.as_ref().map(|text| text.get_ref().as_str()).unwrap_or_default();
-        faults.at(span.clone(), format!("{named} holds no RSA private key in PEM (what WeChat Pay calls apiclient_key.pem)"));
+        faults.at(span.clone(), format!("{named} holds no private key of this account in PEM (what WeChat Pay calls apiclient_key.pem)"));
     }
     if let Some((_, span)) = apiv3_key.as_ref().filter(|(secret, _)| secret.expose().len() != 32) {
         faults.at(span.clone(), "an APIv3 key has 32 characters; what this names has another length");
@@ -187,6 +187,10 @@ fn notices_arrive(file: &File, faults: &mut Collector<'_>) {
     }
 }
 
+fn is_guomi(table: &WechatPayTable) -> bool {
+    table.algorithm.as_ref().is_some_and(|word| word.get_ref() == "sm2")
+}
+
 fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Source<'_>, faults: &mut Collector<'_>) -> Option<PlatformKeys> {
     let wrong = "platform must be \"certificates\" or { id = \"PUB_KEY_ID_…\", file = \"pub_key.pem\" }";
     let Some(value) = &table.platform else {
@@ -198,8 +202,8 @@ fn platform(table: &WechatPayTable, span: std::ops::Range<usize>, source: &Sourc
         PlatformValue::PublicKey(key) if key.id.starts_with("PUB_KEY_ID_") => {
             let pem: Result<Secret, String> = source.secret(&format!("file:{}", key.file));
             let pem = pem.and_then(|pem| {
-                let told = || format!("file:{} holds no RSA public key in PEM (what WeChat Pay calls pub_key.pem)", key.file);
-                if pem::is_public_key(pem.expose()) { Ok(pem) } else { Err(told()) }
+                let told = || format!("file:{} holds no public key in PEM (what WeChat Pay calls pub_key.pem)", key.file);
+                if pem::is_public_key(pem.expose(), is_guomi(table)) { Ok(pem) } else { Err(told()) }
             });
             pem.map(|pem| PlatformKeys::PublicKey { id: key.id.clone(), pem: pem.expose().to_owned() })
                 .map_err(|what| faults.at(value.span(), what))
