@@ -18,7 +18,7 @@ pub(super) struct Upload<'b> {
 
 /// Reads a body by its `Content-Type`; `None` if it is no upload.
 pub(super) fn read<'b>(content_type: &str, body: &'b [u8]) -> Option<Upload<'b>> {
-    let delimiter = format!("--{}", boundary(content_type)?);
+    let delimiter = format!("--{}", boundary(content_type, body)?);
     let (mut meta, mut file) = (None, None);
     let mut rest = body.strip_prefix(delimiter.as_bytes())?;
     let between = format!("\r\n{delimiter}");
@@ -38,15 +38,16 @@ pub(super) fn read<'b>(content_type: &str, body: &'b [u8]) -> Option<Upload<'b>>
     Some(Upload { meta: meta?, filename, file })
 }
 
-/// The boundary of a `Content-Type`: at most 70 characters, bare or quoted.
-fn boundary(content_type: &str) -> Option<&str> {
-    let (kind, parameters) = content_type.split_once(';')?;
+/// The boundary of a `Content-Type`, at most 70 characters, bare or quoted. The Python SDK names none: then it is what the body begins with.
+fn boundary<'b>(content_type: &'b str, body: &'b [u8]) -> Option<&'b str> {
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     kind.trim().eq_ignore_ascii_case("multipart/form-data").then_some(())?;
-    let boundary = parameters.split(';').find_map(|one| {
+    let named = parameters.split(';').find_map(|one| {
         let (name, value) = one.trim().split_once('=')?;
         name.eq_ignore_ascii_case("boundary").then_some(value.trim_matches('"'))
-    })?;
-    (1..=70).contains(&boundary.len()).then_some(boundary)
+    });
+    let begun = || std::str::from_utf8(body.get(..memmem::find(body, b"\r\n")?)?.strip_prefix(b"--")?).ok();
+    named.or_else(begun).filter(|boundary| (1..=70).contains(&boundary.len()))
 }
 
 /// A part's fields and its content.
@@ -85,12 +86,13 @@ mod tests {
         assert_eq!((upload.meta, upload.filename.as_str()), (meta.as_bytes(), "a.png"));
         let sha256 = crate::ids::hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, upload.file).as_ref());
         assert!(meta.contains(&sha256), "{sha256}");
+        assert_eq!(read("multipart/form-data", &body), Some(upload), "as the Python SDK says it");
     }
 
     #[test]
     fn what_is_no_upload_is_none() {
         let (content_type, body, _) = vector();
-        for kind in ["application/json", "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=other"] {
+        for kind in ["application/json", "multipart/form-data; boundary=", "multipart/form-data; boundary=other"] {
             assert_eq!(read(kind, &body), None, "{kind}");
         }
         for end in 0..body.len() - 4 {

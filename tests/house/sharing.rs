@@ -90,3 +90,24 @@ async fn what_a_merchant_got_can_come_back_and_no_more() {
     let plain = divisible(&market, &shop, "order-0002", 10).await;
     assert_eq!(verdict(&market.merchant("partner").get(&format!("/v3/profitsharing/transactions/{plain}/amounts")).await).0, 404, "another's");
 }
+
+#[tokio::test]
+async fn a_partner_divides_what_its_sub_merchant_was_paid() {
+    let market = Market::open().await;
+    let shop = market.merchant("partner");
+    let (sub, other) = (shop.sub_mchids[0].clone(), shop.sub_mchids[1].clone());
+    let order = shop.partner_order(&sub, "order-0001", 1_000, &json!({"settle_info": {"profit_sharing": true}}));
+    let made = shop.post("/v3/pay/partner/transactions/native", &order).await.json();
+    let transaction = market.say("/phone/pay", json!({"code_url": made["code_url"]})).await["transaction_id"].as_str().expect("a number").to_owned();
+    market.say("/sandbox/clock", json!({"advance_ms": MINUTE_MS})).await;
+    let split = |sub_mchid: &str| {
+        let part = json!({"type": "PERSONAL_OPENID", "account": "anna", "amount": 100, "description": "commission"});
+        json!({
+            "appid": shop.appid, "sub_mchid": sub_mchid, "transaction_id": transaction, "out_order_no": "P1", "unfreeze_unsplit": false, "receivers": [part],
+        })
+    };
+    assert_eq!(verdict(&shop.post(ORDERS, &split(&other)).await), (400, "INVALID_REQUEST".to_owned()));
+    assert_eq!(shop.post(ORDERS, &split(&sub)).await.json()["sub_mchid"], sub);
+    assert_eq!(shop.get(&format!("/v3/profitsharing/merchant-configs/{sub}")).await.json()["max_ratio"], 3_000);
+    assert_eq!(verdict(&market.demo().get(&format!("/v3/profitsharing/merchant-configs/{sub}")).await), (403, "NO_AUTH".to_owned()));
+}

@@ -247,25 +247,26 @@ pub(super) fn confirm(inner: &Arc<Inner>, handle: &str) -> Result<ScoreOrder, Ap
     Ok(order)
 }
 
-/// The user pays on the phone: the collection is an order of its own, which can be refunded.
+/// The user pays on the phone: the collection is an order of its own, which can be refunded. Both happen or neither.
 pub(super) fn pay(inner: &Arc<Inner>, order_id: &str) -> Result<ScoreOrder, ApiError> {
-    let order = inner.products.score.find(|one| one.order_id == order_id).ok_or_else(not_found)?;
-    if order.state != ScoreState::Completed {
-        return Err(ScoreError::State.into());
-    }
-    let charge = Charge {
-        out_trade_no: &order.order_id,
-        appid: order.text("appid"),
-        mchid: &order.mchid,
-        description: order.text("service_introduction"),
-        total_fen: order.total(),
-        attach: "",
-        notify_url: "",
-        is_public_key: order.is_public_key,
-    };
-    let (paid, _) = trades::charge(inner, &charge)?;
-    let (now, transaction_id) = (inner.time.now(), paid.transaction_id.unwrap_or_default());
-    let order = change(inner, &order.mchid, &order.out_order_no, |order| Ok(order.collected(transaction_id, now)?))?;
+    let known = inner.products.score.find(|one| one.order_id == order_id).ok_or_else(not_found)?;
+    let now = inner.time.now();
+    let order = change(inner, &known.mchid, &known.out_order_no, |order| {
+        // Refused here, it charges nothing.
+        order.collected(String::new(), now)?;
+        let charge = Charge {
+            out_trade_no: &order.order_id,
+            appid: order.text("appid"),
+            mchid: &order.mchid,
+            description: order.text("service_introduction"),
+            attach: "",
+            total_fen: order.total(),
+            notify_url: "",
+            is_public_key: order.is_public_key,
+        };
+        let (paid, _) = trades::charge(inner, &charge)?;
+        Ok(order.collected(paid.transaction_id.unwrap_or_default(), now)?)
+    })?;
     report(inner, &order, "PAYSCORE.USER_PAID", "用户支付成功");
     Ok(order)
 }

@@ -147,9 +147,12 @@ pub(super) fn delete_receiver(call: &Call<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::ok(&told))
 }
 
-/// A payment that was made to be divided, what is held of it, and what was refunded, in fen.
-fn held(call: &Call<'_>, transaction_id: &str) -> Result<(Sharing, i64), ApiError> {
+/// A payment that was made to be divided (for this sub-merchant, if one is named), what is held of it, and what was refunded, in fen.
+fn held(call: &Call<'_>, transaction_id: &str, sub_mchid: Option<&str>) -> Result<(Sharing, i64), ApiError> {
     let (order, refunded_fen) = trades::of_transaction(call, transaction_id).ok_or_else(|| missing("订单不存在"))?;
+    if sub_mchid.is_some_and(|sub_mchid| sub_mchid != order.sub_mchid()) {
+        return Err(ApiError::invalid("子商户号与订单不匹配").internal("268447845"));
+    }
     if order.parameters["settle_info"]["profit_sharing"] != true {
         return Err(ApiError::invalid("非分账订单不支持分账"));
     }
@@ -214,7 +217,7 @@ fn split(call: &Call<'_>, fields: &Fields, parameters: Value, parts: Vec<Part>, 
     let transaction_id = fields.text("transaction_id").to_owned();
     let out_order_no = fields.text("out_order_no").to_owned();
     // Looked up before the shelf is locked; what others divide meanwhile is seen inside.
-    let (untouched, refunded_fen) = held(call, &transaction_id)?;
+    let (untouched, refunded_fen) = held(call, &transaction_id, Some(fields.text("sub_mchid")))?;
     let now = call.inner.time.now();
     let told = call.inner.products.sharing.change(&key(call, &transaction_id), |is, all| {
         let elsewhere = all.values().filter(|one| one.mchid == call.merchant.mchid && one.transaction_id != transaction_id);
@@ -254,7 +257,7 @@ pub(super) fn unfreeze(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// `GET /v3/profitsharing/orders/{out_order_no}?transaction_id=`
 pub(super) fn query(call: &Call<'_>) -> Result<Reply, ApiError> {
     let transaction_id = call.query("transaction_id");
-    let (sharing, _) = held(call, transaction_id)?;
+    let (sharing, _) = held(call, transaction_id, Some(call.query("sub_mchid")))?;
     let order = sharing.order(&call.number(0)).ok_or_else(|| missing("分账单不存在"))?;
     Ok(with_sub_mchid(order.told(transaction_id, call.inner.time.now()), &sub_mchid(call)))
 }
@@ -306,7 +309,7 @@ pub(super) fn query_return(call: &Call<'_>) -> Result<Reply, ApiError> {
 /// `GET /v3/profitsharing/transactions/{transaction_id}/amounts`
 pub(super) fn amounts(call: &Call<'_>) -> Result<Reply, ApiError> {
     let transaction_id = call.number(0);
-    let (sharing, refunded_fen) = held(call, &transaction_id)?;
+    let (sharing, refunded_fen) = held(call, &transaction_id, None)?;
     Ok(Reply::ok(&json!({"transaction_id": transaction_id, "unsplit_amount": sharing.unsplit_fen(refunded_fen)})))
 }
 

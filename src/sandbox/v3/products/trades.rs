@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::super::Inner;
 use super::super::super::bills::{Paid, Refunded};
 use super::super::super::book::order::{Key, Order, Product};
-use super::super::super::book::orders::Wanted;
+use super::super::super::book::orders::{OrderError, Wanted};
 use super::super::super::book::refunds::{Refund, Status};
 use super::super::super::sign::KeyMode;
 use super::super::Call;
@@ -102,12 +102,18 @@ pub(super) fn charge(inner: &Inner, charge: &Charge<'_>) -> Result<(Order, bool)
         parameters["attach"] = charge.attach.into();
     }
     let key = Key::new(charge.mchid, charge.out_trade_no);
-    if let Some(known) = inner.orders.by_number(&key).filter(|order| order.state.is_paid()) {
-        return if known.parameters == parameters { Ok((known, false)) } else { Err(used()) };
+    let paid_before = || inner.orders.by_number(&key).filter(|order| order.state.is_paid());
+    let same = |known: Order| if known.parameters == parameters { Ok((known, false)) } else { Err(used()) };
+    if let Some(known) = paid_before() {
+        return same(known);
     }
     let key_mode = if charge.is_public_key { KeyMode::PublicKey } else { KeyMode::Certificates };
     let now = inner.time.now();
-    let wanted = Wanted { key, product: Product::Papay, parameters: &parameters, openid: None, expires_at: None, key_mode };
-    let order = inner.orders.create(&wanted, now).map_err(|_| used())?;
-    inner.orders.pay(order.handle(), now).map_err(|_| ApiError::system())
+    let wanted = Wanted { key: key.clone(), product: Product::Papay, parameters: &parameters, openid: None, expires_at: None, key_mode };
+    match inner.orders.create(&wanted, now) {
+        Ok(order) => inner.orders.pay(order.handle(), now).map_err(|_| ApiError::system()),
+        Err(OrderError::Paid) => paid_before().map_or_else(|| Err(ApiError::system()), same), // somebody else was quicker
+        Err(OrderError::Unavailable) => Err(ApiError::system()),
+        Err(_) => Err(used()),
+    }
 }
