@@ -11,6 +11,7 @@ mod house {
     mod cashiers;
     mod closing;
     mod combining;
+    mod connecting;
     mod failing;
     mod faults;
     mod forwarding;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::advice::Failed;
 use super::WechatPay;
 use super::keys::PlatformKey;
+use super::ring::Why;
 
 /// A sealed field, as it goes into a body. Only a [`Sealer`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,7 +44,7 @@ impl WechatPay {
             return Ok(Sealer { key: None });
         }
         if self.ring.is_due() {
-            self.renew_ring().await;
+            self.renew_ring(Why::Freshness).await;
         }
         match self.ring.sealing_key(self.clock.now()) {
             Some(key) => Ok(Sealer { key: Some(key) }),

@@ -14,6 +14,8 @@ mod keys;
 mod notice;
 mod orders;
 pub mod paysign;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod probe;
 pub mod products;
 mod refunds;
 mod retry;
@@ -38,7 +40,7 @@ use call::{Call, Operation};
 use crypt::Apiv3Key;
 use hosts::Hosts;
 use retry::Nature;
-use ring::Ring;
+use ring::{Ring, Why};
 use sign::Signer;
 use verify::VerifyError;
 
@@ -97,12 +99,12 @@ impl WechatPay {
     /// Verifies an answer or a notice. A key that is not in the ring is asked for once.
     async fn verified(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), VerifyError> {
         if self.ring.is_due() {
-            self.renew_ring().await;
+            self.renew_ring(Why::Freshness).await;
         }
         match verify::verify(headers, body, &self.ring, self.clock.now()) {
             Err(VerifyError::UnknownKey(_)) => {
                 // Somebody else may have brought the key meanwhile: what is held now decides.
-                self.renew_ring().await;
+                self.renew_ring(Why::Unknown).await;
                 verify::verify(headers, body, &self.ring, self.clock.now())
             }
             verdict => verdict,
@@ -110,8 +112,8 @@ impl WechatPay {
     }
 
     /// Fetches the platform's certificates, at most once a minute; true if the ring was renewed. What was held stays if it fails.
-    async fn renew_ring(&self) -> bool {
-        let Some(_turn) = self.ring.turn().await else { return false };
+    async fn renew_ring(&self, why: Why) -> bool {
+        let Some(_turn) = self.ring.turn(why).await else { return false };
         let renewed = self.fetched_certificates().await;
         self.metrics.rail_calls.with_label_values(&[CERTIFICATES.name, if renewed.is_ok() { "ok" } else { "unknown" }]).inc();
         match renewed {
@@ -141,7 +143,7 @@ impl WechatPay {
         let rail = Arc::clone(self);
         tasks.background(async move {
             loop {
-                let renewed = rail.renew_ring().await;
+                let renewed = rail.renew_ring(Why::Freshness).await;
                 tokio::time::sleep(if renewed { ring::RENEW_AFTER } else { ring::ASK_EVERY }).await;
             }
         });

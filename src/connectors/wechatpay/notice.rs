@@ -14,7 +14,7 @@ struct Fields {
 }
 
 /// Longest `id` and `event_type` that are kept.
-const WORD_CHARS_MAX: usize = 64;
+pub(super) const WORD_CHARS_MAX: usize = 64;
 
 /// Unseals. Only a payment's success names an order, and only an end names a refund or a transfer; notices of other kinds move nothing.
 pub(super) fn unseal(body: &[u8], key: &Apiv3Key) -> Result<Notice, String> {

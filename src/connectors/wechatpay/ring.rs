@@ -41,7 +41,23 @@ pub(super) struct Ring {
     fixed: Option<(String, Arc<PlatformKey>)>,
     /// From the platform; replaced whole.
     renewed: RwLock<Certificates>,
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    asked: tokio::sync::Mutex<Asked>,
+}
+
+/// When certificates were last asked for, by why.
+#[derive(Default)]
+pub(super) struct Asked {
+    for_freshness: Option<Instant>,
+    for_unknown: Option<Instant>,
+}
+
+/// Why certificates are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// There are none, or they are old.
+    Freshness,
+    /// Something is signed with a serial that is not there.
+    Unknown,
 }
 
 impl Ring {
@@ -97,14 +113,19 @@ impl Ring {
         *self.renewed.write().unwrap_or_else(PoisonError::into_inner) = certificates;
     }
 
-    /// Whoever gets a turn may ask for certificates; `None` if they were asked for less than a minute ago.
-    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, Option<Instant>>> {
+    /// Whoever gets a turn may ask for certificates; `None` if they were asked for the same reason less than a minute ago. Whoever waits for a
+    /// turn while the ring is filled finds it filled.
+    pub(super) async fn turn(&self, why: Why) -> Option<MutexGuard<'_, Asked>> {
         let mut asked = self.asked.lock().await;
         let pause = if self.is_empty() { ASK_EVERY_WHILE_EMPTY } else { ASK_EVERY };
-        if asked.is_some_and(|at| at.elapsed() < pause) {
+        let last = match why {
+            Why::Freshness => &mut asked.for_freshness,
+            Why::Unknown => &mut asked.for_unknown,
+        };
+        if last.is_some_and(|at| at.elapsed() < pause) {
             return None;
         }
-        *asked = Some(Instant::now());
+        *last = Some(Instant::now());
         Some(asked)
     }
 }
@@ -137,7 +158,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_somebody_elses_turn_while_there_are_keys() {
         let ring = whole_ring();
-        let turn = ring.turn().await.expect("a turn");
+        let turn = ring.turn(Why::Freshness).await.expect("a turn");
         tokio::time::advance(2 * RENEW_AFTER).await;
         assert!(!ring.is_due(), "old certificates are renewed in the background");
         drop(turn);
@@ -167,9 +188,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn certificates_are_asked_for_once_a_minute() {
         let ring = whole_ring();
-        assert!(ring.turn().await.is_some());
-        assert!(ring.turn().await.is_none());
+        for why in [Why::Freshness, Why::Unknown] {
+            assert!(ring.turn(why).await.is_some(), "a new reason is a reason");
+            assert!(ring.turn(why).await.is_none());
+        }
         tokio::time::advance(ASK_EVERY).await;
-        assert!(ring.turn().await.is_some());
+        assert!(ring.turn(Why::Unknown).await.is_some() && ring.turn(Why::Unknown).await.is_none());
     }
 }

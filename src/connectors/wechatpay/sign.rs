@@ -47,7 +47,7 @@ impl Signer {
 }
 
 /// The text that is signed.
-fn message(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn message(method: &str, target: &str, timestamp: i64, nonce: &str, body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method}\n{target}\n{timestamp}\n{nonce}\n").into_bytes();
     text.extend_from_slice(body);
     text.push(b'\n');

@@ -48,7 +48,8 @@ pub(super) fn verify(headers: &HeaderMap, body: &[u8], ring: &Ring, now: UnixMs)
     if key.verifies(&message(timestamp, nonce, body), signature) { Ok(()) } else { Err(VerifyError::BadSignature) }
 }
 
-fn message(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
+/// The text that is signed.
+pub(super) fn message(timestamp: &str, nonce: &str, body: &[u8]) -> Vec<u8> {
     let mut text = format!("{timestamp}\n{nonce}\n").into_bytes();
     text.extend_from_slice(body);
     text.push(b'\n');
