@@ -69,6 +69,12 @@ impl fmt::Display for Money {
     }
 }
 
+/// A sum of fen as yuan for people to read: `129.00`, `-0.05`. Sums may be 0 or below, which no [`Money`] is.
+pub fn yuan(fen: i64) -> String {
+    let (sign, fen) = (if fen < 0 { "-" } else { "" }, fen.unsigned_abs());
+    format!("{sign}{}.{:02}", fen / 100, fen % 100)
+}
+
 /// Reads a decimal number of yuan (`129`, `12.5`, `0.01`) exactly into fen. No sign, exponent, blank or third decimal.
 pub fn fen_of_yuan(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

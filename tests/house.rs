@@ -12,6 +12,7 @@ mod house {
     mod closing;
     mod combining;
     mod connecting;
+    mod daily;
     mod failing;
     mod faults;
     mod forwarding;
@@ -35,6 +36,7 @@ mod house {
     mod spikes;
     mod stall;
     mod storm;
+    mod storm_faults;
     mod streams;
     mod upstream;
     mod visitor;

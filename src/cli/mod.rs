@@ -1,5 +1,7 @@
-//! The command line: `fengate [serve]`, `fengate sandbox`, `fengate check`, `fengate key new`. The one place that talks to people on a terminal.
+//! The command line: `fengate [serve]`, `fengate sandbox`, `fengate check`, `fengate reconcile`,
+//! `fengate key new`. The one place that talks to people on a terminal.
 
+mod reconcile;
 mod sandbox;
 mod serve;
 mod welcome;
@@ -43,6 +45,8 @@ enum Command {
     Sandbox(sandbox::SandboxArguments),
     /// Check routes.toml: every fault at once, each with its line.
     Check,
+    /// Compare a day's trade bill with the ledger, to the fen. Exit code 1 if they differ, 2 if they could not be compared.
+    Reconcile(reconcile::ReconcileArguments),
     /// Keys of callers.
     Key {
         #[command(subcommand)]
@@ -63,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Serve { log } => load(&arguments.config).and_then(|routes| serve::serve(routes, log)),
         Command::Sandbox(arguments) => sandbox::serve(arguments),
         Command::Check => check(&arguments.config),
+        Command::Reconcile(wanted) => return reconcile::reconcile(&arguments.config, &wanted),
         Command::Key { command: KeyCommand::New } => key_new(),
     };
     match outcome {
@@ -77,6 +82,12 @@ pub fn run() -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is where people are talked to")]
 fn complain(error: &anyhow::Error) {
     eprintln!("fengate: {error:#}");
+}
+
+/// A word about what is going on, beside the answer.
+#[expect(clippy::print_stderr, reason = "this is where people are talked to")]
+fn note(text: &str) {
+    eprintln!("{text}");
 }
 
 #[expect(clippy::print_stdout, reason = "this is where people are talked to")]

@@ -6,6 +6,7 @@ pub mod announce;
 pub mod carry;
 pub mod classic;
 mod close;
+pub mod day;
 pub mod decide;
 pub mod execute;
 pub mod functions;

@@ -63,6 +63,17 @@ impl Account {
         }
     }
 
+    /// The account a sandbox keeps in `dir`; nothing is made.
+    pub fn kept_in(dir: &Path) -> Result<Self, SandboxError> {
+        let path = dir.join(FILE);
+        let why = match fs::read_to_string(&path).map(|text| Self::read(&text)) {
+            Ok(Some(account)) => return Ok(account),
+            Ok(None) => "is not the account of a sandbox".to_owned(),
+            Err(e) => e.to_string(),
+        };
+        Err(SandboxError::File { path, why })
+    }
+
     fn make(clock: &Clock) -> Result<Self, SandboxError> {
         let (merchant, platform, public_mode) = (private_key()?, private_key()?, private_key()?);
         let now = clock.now().seconds();
