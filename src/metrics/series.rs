@@ -10,7 +10,7 @@ const EXCEPTIONS: [&str; 7] =
     ["unknown_order", "mismatch", "contradiction", "order_conflict", "unknown_refund", "refund_abnormal", "refund_conflict"];
 const VERDICTS: [&str; 11] =
     ["settled", "known", "ignored", "probe", "bad_signature", "stale", "malformed", "mismatch", "contradiction", "unknown_order", "unavailable"];
-const CALL_REFUSALS: [&str; 17] = [
+const CALL_REFUSALS: [&str; 24] = [
     "amount_invalid",
     "amount_mismatch",
     "amount_missing",
@@ -26,10 +26,17 @@ const CALL_REFUSALS: [&str; 17] = [
     "order_mismatch",
     "payment_mismatch",
     "payment_unknown",
+    "refund_in_doubt",
+    "refund_more_than_left",
+    "refund_name_reused",
     "refund_not_asked",
+    "refund_not_paid",
+    "refund_nothing_left",
+    "refund_too_many",
+    "refund_too_soon",
     "user_declined",
 ];
-const PAYMENT_STATES: [&str; 6] = ["created", "unknown", "awaiting_user", "paid", "closed", "failed"];
+const PAYMENT_STATES: [&str; 9] = ["created", "unknown", "awaiting_user", "paid", "refunding", "partially_refunded", "refunded", "closed", "failed"];
 const REFUND_STATES: [&str; 7] = ["created", "unknown", "waiting", "processing", "abnormal", "refunded", "failed"];
 
 /// Makes them.
