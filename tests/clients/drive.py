@@ -17,11 +17,12 @@ HERE = pathlib.Path(__file__).parent
 CLIENTS = [
     ("openai-python", [sys.executable, HERE / "openai_python.py"]),
     ("openai-node", ["node", HERE / "openai_node.mjs"]),
-    ("wechatpayv3 at the sandbox", [sys.executable, HERE / "wechatpayv3_sdk.py"]),
+    ("vendor SDKs, at the sandbox and through fengate", [sys.executable, HERE / "vendor_proof.py"]),
+    ("a fengate key on the classic path", [sys.executable, HERE / "gateway_signed.py"]),
     ("the README's snippet", [sys.executable, HERE / "readme_snippet.py"]),
 ]
 START_SECONDS = 30
-CLIENT_SECONDS = 120
+CLIENT_SECONDS = 240
 
 
 def routes(folder: pathlib.Path) -> pathlib.Path:
