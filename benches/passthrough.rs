@@ -40,8 +40,8 @@ async fn run(rounds: usize, length: Duration) -> anyhow::Result<()> {
     let upstream = upstream::start().await?;
     let dir = tempfile::tempdir()?;
     let nginx = Proxy::nginx(dir.path(), upstream).await.context("nginx did not start: apt-get install nginx-light")?;
-    let fengate = Proxy::fengate(dir.path(), upstream, "warn").await?;
-    let logging = Proxy::fengate(dir.path(), upstream, "info").await?;
+    let fengate = Proxy::fengate(dir.path(), "warn", &tables(upstream)).await?;
+    let logging = Proxy::fengate(dir.path(), "info", &tables(upstream)).await?;
     println!("memory, idle            fengate {:>7} KiB   nginx {:>7} KiB", fengate.rss_kib()?, nginx.rss_kib()?);
     for kind in [Kind::Whole, Kind::Streamed] {
         for paced in [true, false] {
@@ -57,6 +57,14 @@ async fn run(rounds: usize, length: Duration) -> anyhow::Result<()> {
         println!("memory, {what:<19} fengate {ours:>4} KiB   nginx {theirs:>7} KiB");
     }
     Ok(())
+}
+
+/// A model at the fast upstream, with authentication and accounting.
+fn tables(upstream: SocketAddr) -> String {
+    let hash = fengate::ids::hex(&fengate::routes::hash_key("sk-bench"));
+    format!(
+        "[[provider]]\nid = \"fast\"\nbase_url = \"http://{upstream}/v1\"\ntimeouts = {{ idle_ms = 120000 }}\n[[model]]\nname = \"fast\"\nlanes = [{{ provider = \"fast\", model = \"fast\" }}]\n[[merchant]]\nid = \"bench\"\nkeys = [\"sha256:{hash}\"]\ninference_per_second = 1000000\n"
+    )
 }
 
 /// Alternates the proxies and prints what each costs, and the ratios to nginx, round by round.

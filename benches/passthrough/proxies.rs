@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-const KEY: &str = "sk-bench";
-
 /// A running proxy; ended when dropped.
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
@@ -60,20 +58,19 @@ http {{ access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p
         Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child }.answering().await
     }
 
-    /// fengate as it ships, with authentication and accounting, one worker thread.
-    pub(crate) async fn fengate(dir: &Path, upstream: SocketAddr, log: &str) -> anyhow::Result<Self> {
+    /// fengate as it ships, one worker thread, with these tables beside `[server]`; files they name lie in `dir`.
+    pub(crate) async fn fengate(dir: &Path, log: &str, tables: &str) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let dir = dir.join(log);
-        std::fs::create_dir_all(&dir)?;
-        let hash = fengate::ids::hex(&fengate::routes::hash_key(KEY));
-        let routes = dir.join("routes.toml");
+        let routes = dir.join(format!("routes-{log}.toml"));
+        let ledger = dir.join(format!("ledger-{log}.db"));
         std::fs::write(
             &routes,
             format!(
-                "[server]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 1\n[[provider]]\nid = \"fast\"\nbase_url = \"http://{upstream}/v1\"\ntimeouts = {{ idle_ms = 120000 }}\n[[model]]\nname = \"fast\"\nlanes = [{{ provider = \"fast\", model = \"fast\" }}]\n[[merchant]]\nid = \"bench\"\nkeys = [\"sha256:{hash}\"]\ninference_per_second = 1000000\n"
+                "[server]\nlisten = \"127.0.0.1:{port}\"\nadmin = \"127.0.0.1:0\"\nworkers = 1\n[ledger]\nurl = \"sqlite:{}\"\n{tables}",
+                ledger.display()
             ),
         )?;
-        let stderr = std::fs::File::create(dir.join("log.txt"))?;
+        let stderr = std::fs::File::create(dir.join(format!("log-{log}.txt")))?;
         let child = on_core_0(env!("CARGO_BIN_EXE_fengate")).arg("--config").arg(&routes).env("FENGATE_LOG", log).stderr(stderr).spawn()?;
         Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child }.answering().await
     }
