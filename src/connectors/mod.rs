@@ -78,6 +78,11 @@ impl Connector {
         self.rail.account().clone()
     }
 
+    /// Whether it collects for a sub-merchant.
+    pub fn is_partner(&self) -> bool {
+        self.rail.is_partner()
+    }
+
     /// The bytes of an order, exactly as they will be sent.
     pub fn order_body(&self, draft: &OrderDraft<'_>) -> Vec<u8> {
         self.rail.order_body(draft)

@@ -174,3 +174,20 @@ async fn in_public_key_mode_fengates_is_the_one_certificate_or_stands_beside() {
     assert!(listed.iter().any(|(serial, _)| *serial == own));
     assert_eq!(create(&rig, &order("SO-2026-0006")).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_partner_signs_for_itself() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).expect("a key");
+    std::fs::write(dir.path().join("merchant.pem"), key.serialize_pem()).expect("written");
+    std::fs::write(dir.path().join("apiv3.txt"), "0123456789ABCDEFGHIJKLMNOPQRSTUV").expect("written");
+    let hash = fengate::ids::hex(&fengate::routes::hash_key("sk-partner"));
+    let nobody = Upstream::nobody().await;
+    let more = format!(
+        "[[merchant]]\nid = \"partner\"\nkeys = [\"sha256:{hash}\"]\n[merchant.wechatpay]\nmchid = \"1900000101\"\nsub_mchid = \"1900000109\"\nappid = \"wx0123456789abcdef\"\nserial = \"01\"\nprivate_key = \"file:merchant.pem\"\napiv3_key = \"file:apiv3.txt\"\nplatform = \"certificates\"\nbase_url = \"http://{nobody}\"\n"
+    );
+    let rig = Rig::in_dir(dir.path(), &super::rig::routes_text(&more)).await;
+    let refused = visitor::post(rig.public, NATIVE, &[("authorization", "Bearer sk-partner")], order("SO-2026-0007").to_string()).await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &"NO_AUTH".into()));
+    assert!(refused.json()["message"].as_str().expect("text").contains("partner"));
+}

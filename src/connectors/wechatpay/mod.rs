@@ -149,6 +149,10 @@ impl WechatPay {
         });
     }
 
+    pub(super) fn is_partner(&self) -> bool {
+        self.sub_merchant.is_some()
+    }
+
     pub(super) fn seal(&self, plain: &[u8], associated_data: &str) -> Option<SealedText> {
         self.apiv3_key.seal(plain, associated_data)
     }

@@ -39,6 +39,11 @@ impl Rejection {
         Self::new(StatusCode::FORBIDDEN, "NO_AUTH", "The merchant of this key has no [merchant.wechatpay] in routes.toml.")
     }
 
+    pub(super) fn partner() -> Self {
+        let message = "The merchant of this key is a partner (sub_mchid in routes.toml): sign partner requests yourself, fengate passes them on.";
+        Self::new(StatusCode::FORBIDDEN, "NO_AUTH", message)
+    }
+
     pub(super) fn not_with_a_key() -> Self {
         let message = "With a fengate key there are: native, JSAPI, app and H5 orders, their queries and closing, refund queries and certificates. \
             Sign anything else yourself (WECHATPAY2-SHA256-RSA2048): fengate passes it on.";

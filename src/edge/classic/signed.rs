@@ -88,6 +88,9 @@ async fn answered(
 ) -> Result<Response<Body>, Rejection> {
     let rail = house.rails.get(&merchant.id).ok_or_else(Rejection::no_account)?;
     let operation = Operation::of(&parts.method, parts.uri.path()).ok_or_else(Rejection::not_with_a_key)?;
+    if rail.connector.is_partner() && operation != Operation::Certificates {
+        return Err(Rejection::partner());
+    }
     let body = body::read(&parts.headers, body, BODY_BYTES_MAX).await?;
     if let Operation::Order(method) = operation {
         // Refused before it keeps anybody waiting.
