@@ -56,8 +56,8 @@ metrics! {
     request_seconds: HistogramVec("fengate_request_duration_seconds", "From a request's headers to the last byte of its answer.", ["door"]; LATENCY_SECONDS);
     overhead_seconds: Histogram("fengate_gateway_overhead_seconds", "What fengate itself adds to a chat request: total less the waits for providers and payment rails; for a stream, up to its first event."; OVERHEAD_SECONDS);
     first_event_seconds: HistogramVec("fengate_time_to_first_event_seconds", "From sending a streamed request to a provider to its first event.", ["provider"]; LATENCY_SECONDS);
-    connections: IntGauge("fengate_connections", "Open connections on the public listener.");
-    connections_cut: IntCounterVec("fengate_connections_cut_total", "Connections ended by fengate: silent, never_reading, too_many, too_many_of_one (address).", ["reason"]);
+    connections: IntGaugeVec("fengate_connections", "Open connections, by listener (public, admin).", ["listener"]);
+    connections_cut: IntCounterVec("fengate_connections_cut_total", "Connections ended by fengate: silent (headers that do not come), malformed (no HTTP request; answered without a body), slow_body, never_reading, too_many, too_many_of_one (address).", ["reason"]);
     panics: IntCounterVec("fengate_panics_total", "Requests that ended in a panic: front (before the answer), stream (in the middle of one). Anything but zero is a defect.", ["door"]);
     attempts: IntCounterVec("fengate_attempts_total", "Attempts at model providers, by how they ended.", ["provider", "model", "outcome"]);
     attempt_seconds: HistogramVec("fengate_attempt_duration_seconds", "From sending an attempt to its last byte.", ["provider"]; LATENCY_SECONDS);

@@ -21,6 +21,8 @@ pub enum Kind {
     KeyReused,
     /// The body is over the limit.
     TooLarge,
+    /// The header fields are over the limit.
+    HeadersTooLarge,
     /// The body comes in a form that is not accepted (an encoding, a media type).
     UnsupportedMedia,
     /// The body comes in a transfer coding nobody decodes here.
@@ -128,6 +130,7 @@ impl Refusal {
             | Kind::RequestTimeout
             | Kind::KeyReused
             | Kind::TooLarge
+            | Kind::HeadersTooLarge
             | Kind::UnsupportedMedia
             | Kind::UnsupportedCoding
             | Kind::RateLimited { .. }

@@ -18,6 +18,7 @@ use crate::connectors::wechatpay::{Config, ConfigError, Platform, SubMerchant};
 use crate::dial::{Dial, DialError};
 use crate::edge::admin::Admin;
 use crate::edge::auth::Callers;
+use crate::edge::hosts::Hosts;
 use crate::edge::serve::{Serving, serve};
 use crate::edge::{House, Model, SharedHouse};
 use crate::ids::MerchantId;
@@ -164,7 +165,7 @@ impl App {
             sandbox_tasks.background(sandbox.serve(listener));
         }
         serve_public(&house, listeners.public, &routes.server);
-        serve_admin(&house, listeners.admin, &admin_tasks);
+        serve_admin(&house, (listeners.admin, admin), &admin_tasks);
         let drain = Duration::from_millis(routes.server.drain_ms);
         Ok(Self { public, admin, sandbox: sandbox_address, house, tasks, admin_tasks, sandbox_tasks, drain })
     }
@@ -201,6 +202,7 @@ async fn listen(routes: &Routes) -> Result<Listeners, StartError> {
 
 fn serve_public(house: &SharedHouse, listener: TcpListener, limits: &routes::Server) {
     let serving = Serving {
+        listener: "public",
         connections_max: limits.connections_max,
         connections_per_address_max: limits.connections_per_address_max,
         tasks: house.tasks.clone(),
@@ -211,14 +213,15 @@ fn serve_public(house: &SharedHouse, listener: TcpListener, limits: &routes::Ser
 }
 
 /// `tasks` are the listener's own: it serves until the drain has ended.
-fn serve_admin(house: &SharedHouse, listener: TcpListener, tasks: &Tasks) {
-    if listener.local_addr().is_ok_and(|address| address.ip().is_unspecified()) {
+fn serve_admin(house: &SharedHouse, (listener, address): (TcpListener, SocketAddr), tasks: &Tasks) {
+    if address.ip().is_unspecified() {
         tracing::warn!(
             "the admin listener is open on every address of this machine and asks nobody who they are: give [server] admin one that is not reachable from outside"
         );
     }
-    let admin = Admin { metrics: house.metrics.clone(), ledger: house.ledger.clone(), tasks: house.tasks.clone() };
+    let admin = Admin { hosts: Hosts::of(address), metrics: house.metrics.clone(), ledger: house.ledger.clone(), tasks: house.tasks.clone() };
     let serving = Serving {
+        listener: "admin",
         connections_max: ADMIN_CONNECTIONS_MAX,
         connections_per_address_max: ADMIN_CONNECTIONS_MAX,
         tasks: tasks.clone(),

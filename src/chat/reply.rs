@@ -4,11 +4,14 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::usage::Usage;
 use crate::payment::record::Payment;
 use crate::refusal::Refusal;
+
+/// Tells SDKs that repeat by themselves whether to.
+pub const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// What the chat stack answers.
 pub enum ChatReply {
@@ -56,10 +59,13 @@ impl WholeReply {
 }
 
 impl StreamReply {
-    /// A streamed answer fengate composed from ledger facts.
+    /// A streamed answer fengate composed from ledger facts. The order is known before the first byte, so the headers say it: a client that
+    /// repeats by itself must not.
     pub fn composed(text: String, payments: Vec<Payment>) -> Self {
+        let ordered = !payments.is_empty();
         let events = [Ok(ChatEvent::Text(text)), Ok(ChatEvent::End(payments)), Ok(ChatEvent::Done)];
-        Self { headers: HeaderMap::new(), events: Box::pin(futures_util::stream::iter(events)) }
+        let headers = HeaderMap::from_iter(ordered.then_some((SHOULD_RETRY, HeaderValue::from_static("false"))));
+        Self { headers, events: Box::pin(futures_util::stream::iter(events)) }
     }
 }
 

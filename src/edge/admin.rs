@@ -7,6 +7,7 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::body::Body;
+use super::hosts::Hosts;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
@@ -14,6 +15,8 @@ use crate::tasks::Tasks;
 /// What the admin listener shows.
 #[derive(Clone)]
 pub struct Admin {
+    /// Whom it takes itself for.
+    pub hosts: Hosts,
     /// Everything Prometheus may ask.
     pub metrics: Metrics,
     /// Must be readable and writable for fengate to be ready.
@@ -25,6 +28,9 @@ pub struct Admin {
 impl Admin {
     /// Answers one request.
     pub async fn enter(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        if !self.hosts.allows(request.headers()) {
+            return Ok(text(StatusCode::MISDIRECTED_REQUEST, "this listener is called by localhost or its address\n".to_owned()));
+        }
         Ok(match (request.method(), request.uri().path()) {
             (&Method::GET, "/metrics") => self.metrics_page(),
             (&Method::GET, "/healthz") => text(StatusCode::OK, "ok\n".to_owned()),

@@ -8,10 +8,8 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
+use crate::chat::reply::SHOULD_RETRY;
 use crate::refusal::{Kind, Refusal};
-
-/// Told to SDKs that repeat by themselves.
-pub(super) const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The same wait as `Retry-After`, exactly; OpenAI's SDKs prefer it.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -56,6 +54,7 @@ pub fn status_of(kind: Kind) -> StatusCode {
         // 409 would make OpenAI's SDKs repeat the request.
         Kind::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Kind::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::UnsupportedCoding => StatusCode::NOT_IMPLEMENTED,
         Kind::RateLimited { .. } | Kind::ProviderBusy { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -78,6 +77,7 @@ fn type_of(kind: Kind) -> &'static str {
         | Kind::RequestTimeout
         | Kind::KeyReused
         | Kind::TooLarge
+        | Kind::HeadersTooLarge
         | Kind::UnsupportedMedia
         | Kind::UnsupportedCoding
         | Kind::ProviderRejected { .. } => "invalid_request_error",

@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use super::carried::{Carried, CarryError};
+use crate::metrics::Metrics;
 use crate::refusal::{Kind, Refusal};
 
 /// How long a request's body may take from its first to its last byte.
@@ -69,8 +70,9 @@ impl http_body::Body for Body {
     }
 }
 
-/// Reads a whole body of at most `bytes_max` bytes: 413 at once if it says that it is longer, 408 if it takes too long.
-pub async fn read(headers: &HeaderMap, body: Incoming, bytes_max: usize) -> Result<Bytes, Refusal> {
+/// Reads a whole body of at most `bytes_max` bytes: 413 at once if it says that it is longer, 408 if it takes too long, which ends the connection
+/// and is counted.
+pub async fn read(headers: &HeaderMap, body: Incoming, bytes_max: usize, metrics: &Metrics) -> Result<Bytes, Refusal> {
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<u64>().ok());
     if declared.is_some_and(|length| length > bytes_max as u64) {
         return Err(too_large(bytes_max));
@@ -80,6 +82,7 @@ pub async fn read(headers: &HeaderMap, body: Incoming, bytes_max: usize) -> Resu
         Ok(Err(e)) if e.is::<http_body_util::LengthLimitError>() => Err(too_large(bytes_max)),
         Ok(Err(e)) => Err(Refusal::new(Kind::BadRequest, "incomplete_body", "The request body broke off.").detail(e.to_string())),
         Err(_) => {
+            metrics.connections_cut.with_label_values(&["slow_body"]).inc();
             Err(Refusal::new(Kind::RequestTimeout, "body_timeout", format!("The request body did not arrive within {} s.", BODY_WITHIN.as_secs())))
         }
     }

@@ -2,6 +2,7 @@
 //! durable before they are answered; whatever fails a check is counted, audited, answered 4xx or 5xx, and moves nothing.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,11 +24,24 @@ const NOTICE_BYTES_MAX: usize = 64 * 1024;
 /// Refused notices written into the audit trail, a second and merchant; all of them are counted. Anybody can send rubbish.
 const AUDITED_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
+/// How long a notice may take in all: its body, a platform certificate that has to be fetched, the ledger. WeChat Pay hangs up after 5 s and takes
+/// that for a failure; an answer that says so brings the next delivery sooner than silence.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(4);
+
 /// Receives a notice.
 pub(super) async fn wechatpay(house: &House, parts: &Parts, body: Incoming, merchant: &str) -> Response<Body> {
+    // A change the ledger has taken on stands, whether or not it is waited for.
+    tokio::time::timeout(ANSWERED_WITHIN, received(house, parts, body, merchant)).await.unwrap_or_else(|_| {
+        count(house, "unavailable");
+        tracing::error!(merchant, "a callback was not dealt with in time");
+        failed(StatusCode::SERVICE_UNAVAILABLE, "try again")
+    })
+}
+
+async fn received(house: &House, parts: &Parts, body: Incoming, merchant: &str) -> Response<Body> {
     let merchant = MerchantId::new(merchant);
     let Some(rail) = house.rails.get(&merchant) else { return failed(StatusCode::NOT_FOUND, "no such merchant") };
-    let bytes = match body::read(&parts.headers, body, NOTICE_BYTES_MAX).await {
+    let bytes = match body::read(&parts.headers, body, NOTICE_BYTES_MAX, &house.metrics).await {
         Ok(bytes) => bytes,
         Err(refusal) => {
             count(house, "malformed");

@@ -10,12 +10,12 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::answer::{SHOULD_RETRY, Told};
+use super::answer::Told;
 use super::body::Body;
 use super::sse_out::{self, Telling};
 use super::{Arrival, House, SharedHouse, answer, body, chat_part, headers, models};
 use crate::chat::call::{ChatCall, Path, Stopwatch};
-use crate::chat::reply::{ChatReply, WholeBody, WholeReply};
+use crate::chat::reply::{ChatReply, SHOULD_RETRY, WholeBody, WholeReply};
 use crate::merchant::Merchant;
 use crate::metrics::seconds;
 use crate::refusal::Refusal;
@@ -39,7 +39,7 @@ pub(super) async fn open(house: &SharedHouse, arrival: &Arrival, parts: &Parts, 
 
 async fn asked(house: &SharedHouse, arrival: &Arrival, parts: &Parts, body: Incoming, merchant: &Arc<Merchant>) -> Result<Response<Body>, Refusal> {
     body::must_be_json(&parts.headers)?;
-    let bytes = body::read(&parts.headers, body, house.body_bytes_max).await?;
+    let bytes = body::read(&parts.headers, body, house.body_bytes_max, &house.metrics).await?;
     let read_at = Instant::now();
     let mut read = openai::read_request(bytes, headers::for_provider(&parts.headers))?;
     let model = house.models.get(&read.request.model).filter(|_| merchant.models.allows(&read.request.model));

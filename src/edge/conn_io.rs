@@ -1,5 +1,5 @@
-//! A connection that notices when its peer stops reading: hyper has no timer for writing, so a client that never reads would hold its
-//! stream, and the provider behind it, for ever.
+//! A connection that notices when its peer stops reading, and when a request it began does not come: hyper has no timer for writing, so a client
+//! that never reads would hold its stream, and the provider behind it, for ever; and its timer for headers counts the silence before them in.
 
 use std::future::Future;
 use std::io;
@@ -10,21 +10,43 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::heads::Heads;
+
 /// How long a write may wait without a byte being taken.
 pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
-/// A connection with a deadline on every write that makes no progress.
+/// How long a request's headers may take from their first byte; on a new connection, from its beginning.
+pub(super) const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A connection with a deadline on every write that makes no progress, and on the headers of every request that has begun.
 pub(super) struct ConnIo<I> {
     io: I,
     /// Runs while a write waits.
     stalled: Option<Pin<Box<Sleep>>>,
-    cut: Box<dyn Fn() + Send>,
+    /// Runs while the headers of the request with this number are coming.
+    headers: Option<(u32, Pin<Box<Sleep>>)>,
+    heads: Heads,
+    cut: Box<dyn Fn(&'static str) + Send>,
 }
 
 impl<I> ConnIo<I> {
-    /// Watches `io`; calls `cut` when it gives up on the peer.
-    pub(super) fn new(io: I, cut: impl Fn() + Send + 'static) -> Self {
-        Self { io, stalled: None, cut: Box::new(cut) }
+    /// Watches a new connection; calls `cut` with the reason when it gives up on the peer.
+    pub(super) fn new(io: I, heads: Heads, cut: impl Fn(&'static str) + Send + 'static) -> Self {
+        let headers = Some((0, Box::pin(tokio::time::sleep(HEADERS_WITHIN))));
+        Self { io, stalled: None, headers, heads, cut: Box::new(cut) }
+    }
+
+    /// Whether the headers that are coming have taken too long. `began`: bytes have just arrived.
+    fn dawdles(&mut self, context: &mut Context<'_>, began: bool) -> bool {
+        let awaited = self.heads.awaited();
+        if self.headers.as_ref().is_some_and(|(number, _)| Some(*number) != awaited) {
+            self.headers = None;
+        }
+        let Some(number) = awaited else { return false };
+        if began && self.headers.is_none() {
+            self.headers = Some((number, Box::pin(tokio::time::sleep(HEADERS_WITHIN))));
+        }
+        self.headers.as_mut().is_some_and(|(_, within)| within.as_mut().poll(context).is_ready())
     }
 
     /// Lets a pending write pass only until its deadline.
@@ -37,7 +59,7 @@ impl<I> ConnIo<I> {
         match stalled.as_mut().poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
-                (self.cut)();
+                (self.cut)("never_reading");
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
             }
         }
@@ -46,7 +68,13 @@ impl<I> ConnIo<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for ConnIo<I> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(context, buffer);
+        if self.dawdles(context, buffer.filled().len() > before) {
+            (self.cut)("silent");
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the headers do not come")));
+        }
+        polled
     }
 }
 
@@ -90,7 +118,7 @@ mod tests {
         let (ours, mut theirs) = tokio::io::duplex(8);
         let was_cut = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&was_cut);
-        let mut io = Box::pin(ConnIo::new(ours, move || seen.store(true, Ordering::SeqCst)));
+        let mut io = Box::pin(ConnIo::new(ours, Heads::default(), move |_| seen.store(true, Ordering::SeqCst)));
         let slow_reader = async {
             let mut byte = [0; 8];
             for _ in 0..3 {
@@ -103,5 +131,54 @@ mod tests {
         let error = io.write_all(&[1; 24]).await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(was_cut.load(Ordering::SeqCst));
+    }
+    /// What happens on a connection.
+    enum Act {
+        Bytes(&'static [u8]),
+        HeadersComplete,
+        Answered,
+    }
+
+    /// How many seconds the reader waits on a connection on which `acts` happen, each after a wait in seconds.
+    async fn reads_for(acts: Vec<(u64, Act)>) -> u64 {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let heads = Heads::default();
+        let mut io = ConnIo::new(ours, heads.clone(), |reason| assert_eq!(reason, "silent"));
+        let began = tokio::time::Instant::now();
+        let peer = async {
+            for (wait, act) in acts {
+                tokio::time::sleep(Duration::from_secs(wait)).await;
+                match act {
+                    Act::Bytes(bytes) => theirs.write_all(bytes).await.expect("written"),
+                    Act::HeadersComplete => drop(heads.complete()),
+                    Act::Answered => drop(heads.clone().until_end_of(())),
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let reader = async {
+            let mut buffer = [0; 64];
+            while io.read(&mut buffer).await.is_ok() {}
+        };
+        tokio::select! {
+            () = peer => {}
+            () = reader => {}
+            () = tokio::time::sleep(Duration::from_secs(1_000)) => {}
+        }
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_must_come_soon_once_they_began_and_silence_between_requests_may_last() {
+        assert_eq!(reads_for(vec![]).await, 10, "a silent new connection");
+        assert_eq!(reads_for((0..9).map(|_| (1, Act::Bytes(b"x"))).collect()).await, 10, "one that dawdles");
+        let served = |more: Vec<(u64, Act)>| {
+            let first =
+                [(1, Act::Bytes(b"GET")), (1, Act::HeadersComplete), (0, Act::Bytes(b"body")), (20, Act::Bytes(b"more body")), (1, Act::Answered)];
+            first.into_iter().chain(more).collect::<Vec<_>>()
+        };
+        assert_eq!(reads_for(served(vec![])).await, 1_000, "silence after an answer is hyper's to end");
+        let second = served(vec![(60, Act::Bytes(b"G")), (9, Act::Bytes(b"E"))]);
+        assert_eq!(reads_for(second).await, 23 + 60 + 10, "the next request began and does not come");
     }
 }

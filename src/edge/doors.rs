@@ -1,4 +1,5 @@
-//! The doors of the public listener: the whole route table in one match. Segments are matched as they are written: nothing is decoded.
+//! The doors of the public listener: the whole route table in one match. Segments are matched as they are written: nothing is decoded,
+//! but the slash in a model's name, which some clients escape.
 
 use http::request::Parts;
 use http::{Method, Request, Response};
@@ -44,6 +45,11 @@ fn door(path: &str) -> Door<'_> {
     if segments.next().is_none() { found } else { Door::Nowhere }
 }
 
+/// A model's name whose slashes may be escaped. Nothing else is decoded: a name that needs more is no model of `routes.toml`.
+fn with_slashes(name: &str) -> String {
+    name.replace("%2F", "/").replace("%2f", "/")
+}
+
 /// Which door a path leads to, for metrics and the log.
 pub fn name_of(path: &str) -> &'static str {
     match door(path) {
@@ -73,7 +79,7 @@ pub async fn enter(house: SharedHouse, request: Request<Incoming>) -> Response<B
     let answered = match (door(parts.uri.path()), &parts.method) {
         (Door::Chat, &Method::POST) => chat::open(&house, &arrival, &parts, body).await,
         (Door::Models, &Method::GET) => models::list(&house, &arrival, &parts),
-        (Door::Model(name), &Method::GET) => models::one(&house, &arrival, &parts, name),
+        (Door::Model(name), &Method::GET) => models::one(&house, &arrival, &parts, &with_slashes(name)),
         (Door::Payment(id), &Method::GET) => payments::one(&house, &arrival, &parts, id).await,
         (Door::WechatPayCallback(merchant), &Method::POST) => return callback::wechatpay(&house, &parts, body, merchant).await,
         (Door::PayPage(id), &Method::GET) => return pay_page::show(&house, &parts, id).await,
@@ -109,6 +115,7 @@ mod tests {
             ("/v1/models", Door::Models),
             ("/v1/models/", Door::Models),
             ("/v1/models/org/name", Door::Model("org/name")),
+            ("/v1/models/org%2Fname", Door::Model("org%2Fname")),
             ("/v1/payments/pay_1", Door::Payment("pay_1")),
             ("/callbacks/wechatpay/demo", Door::WechatPayCallback("demo")),
             ("/v3/pay/transactions/native", Door::Classic),
@@ -118,6 +125,8 @@ mod tests {
         ] {
             assert_eq!(door(path), to, "{path}");
         }
+        assert_eq!(with_slashes("org%2Fna%2fme"), "org/na/me");
+        assert_eq!(with_slashes("org%252Fname%2E"), "org%252Fname%2E", "once, and nothing else");
         for path in [
             "",
             "/",

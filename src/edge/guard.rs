@@ -1,9 +1,12 @@
 //! What hyper lets through and two servers could read in two ways: refused before any door is reached.
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, TRANSFER_ENCODING};
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 
 use crate::refusal::{Kind, Refusal};
+
+/// Most bytes of a request's header fields, names and values together; hyper's own bound is that of its read buffer, which grows past it.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
 
 /// Checks the outlines of a request.
 pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
@@ -11,6 +14,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     let bad = |code, message: &'static str| Err(Refusal::new(Kind::BadRequest, code, message));
     if request.method() == Method::CONNECT || request.uri().path() == "*" {
         return Err(Refusal::new(Kind::MethodNotAllowed, "method_not_allowed", "This is no forward proxy."));
+    }
+    if header_bytes(request.headers()) > HEADER_BYTES_MAX {
+        let message = format!("The header fields are over the limit of {HEADER_BYTES_MAX} bytes.");
+        return Err(Refusal::new(Kind::HeadersTooLarge, "headers_too_large", message));
     }
     if count(HOST) != 1 {
         return bad("bad_host", "Send exactly one Host header.");
@@ -41,6 +48,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +75,9 @@ mod tests {
                 std::iter::once(("host", "a")).chain(codings.iter().map(|coding| ("transfer-encoding", *coding))).collect();
             assert_eq!(verdict("/v1/models", &fields), Err(Kind::UnsupportedCoding), "{codings:?}");
         }
+        let long = "x".repeat(HEADER_BYTES_MAX - "hosta".len() - "x-long".len());
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("x-long", &long)]), Ok(()));
+        assert_eq!(verdict("/v1/models", &[("host", "a"), ("x-long", &long), ("y", "")]), Err(Kind::HeadersTooLarge));
         assert_eq!(verdict("/v1/models", &[]), Err(Kind::BadRequest));
         assert_eq!(verdict("/v1/models", &[("host", "a"), ("host", "a")]), Err(Kind::BadRequest));
         assert_eq!(verdict("http://b/v1/models", &[("host", "a")]), Err(Kind::BadRequest));

@@ -16,6 +16,8 @@ pub mod doors;
 mod gather;
 pub mod guard;
 mod headers;
+mod heads;
+pub mod hosts;
 pub mod models;
 pub mod observe;
 pub mod pay_events;

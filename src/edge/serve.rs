@@ -1,9 +1,12 @@
 //! Serves connections: how many, how long they may be silent, and how they end when the process drains.
+//!
+//! One kind of answer is not ours: what is no HTTP/1 request (a bad request line, two lengths, a target or a head beyond what hyper reads) hyper
+//! answers itself, 400, 414 or 431 without a body and without `x-request-id`, and closes the connection; there was no request that could be
+//! named or logged. Such connections are counted as `malformed`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,25 +15,24 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::conn_io::ConnIo;
 use super::crowd::{Connections, Counted};
+use super::heads::Heads;
 use crate::metrics::Metrics;
 use crate::tasks::Tasks;
 
-/// How long a new connection may take to send its first request's headers.
-const FIRST_HEADERS_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long headers may take later on; hyper counts the silence between two requests in.
-const HEADERS_WITHIN: Duration = Duration::from_secs(75);
+/// How long a connection may be silent between two requests; hyper counts the headers in, for which [`super::conn_io`] has a limit of its own.
+const SILENT_WITHIN: Duration = Duration::from_secs(75);
 
 /// Most requests on one connection.
 const REQUESTS_MAX: u32 = 10_000;
 
-/// Largest block of headers, and most fields in it.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// What hyper reads ahead, and most header fields of a request. How many bytes they may have is [`super::guard`]'s to say.
+const BUFFER_BYTES: usize = 64 * 1024;
 const HEADERS_MAX: usize = 64;
 
 /// Pause after the system could not give us a connection (usually: no file descriptors left).
@@ -39,6 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a listener needs.
 #[derive(Clone)]
 pub struct Serving {
+    /// Which listener this is, for metrics: `public` or `admin`.
+    pub listener: &'static str,
     /// Most connections at once; one more is closed at once.
     pub connections_max: usize,
     /// Most connections of one address at once, so that none takes all of them.
@@ -96,49 +100,41 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let _place = place;
-    let _open = Open::count(&serving.metrics);
+    let _open = Open::count(&serving);
     let _ = socket.set_nodelay(true);
-    let metrics = serving.metrics.clone();
-    let io = TokioIo::new(ConnIo::new(socket, move || metrics.connections_cut.with_label_values(&["never_reading"]).inc()));
-    let requests = Arc::new(AtomicU32::new(0));
-    let counted = Arc::clone(&requests);
+    let (metrics, heads) = (serving.metrics.clone(), Heads::default());
+    let io = TokioIo::new(ConnIo::new(socket, heads.clone(), move |reason| metrics.connections_cut.with_label_values(&[reason]).inc()));
     let answering = hyper::service::service_fn(move |request| {
-        let is_last = counted.fetch_add(1, Ordering::Relaxed) + 1 >= REQUESTS_MAX;
-        let mut service = service.clone();
+        let is_last = heads.complete() >= REQUESTS_MAX;
+        let (mut service, heads) = (service.clone(), heads.clone());
         async move {
             let mut response = service.call(request).await?;
             if is_last {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| heads.until_end_of(body)))
         }
     });
     let conn = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .max_buf_size(HEADER_BYTES_MAX)
+        .header_read_timeout(SILENT_WITHIN)
+        .max_buf_size(BUFFER_BYTES)
         .max_headers(HEADERS_MAX)
         .serve_connection(io, answering);
     tokio::pin!(conn);
-    let first = tokio::time::sleep(FIRST_HEADERS_WITHIN);
-    tokio::pin!(first);
     let stopping = serving.tasks.stopping();
     tokio::pin!(stopping);
-    let (mut waiting_for_first, mut draining) = (true, false);
+    let mut draining = false;
     loop {
         tokio::select! {
             ended = conn.as_mut() => {
                 if let Err(e) = ended {
+                    if e.is_parse() {
+                        serving.metrics.connections_cut.with_label_values(&["malformed"]).inc();
+                    }
                     tracing::debug!(error = %e, "a connection broke off");
                 }
                 return;
-            }
-            () = &mut first, if waiting_for_first => {
-                if requests.load(Ordering::Relaxed) == 0 {
-                    serving.metrics.connections_cut.with_label_values(&["silent"]).inc();
-                    return;
-                }
-                waiting_for_first = false;
             }
             () = &mut stopping, if !draining => {
                 draining = true;
@@ -149,17 +145,18 @@ where
 }
 
 /// Counts an open connection as long as it lives.
-struct Open(Metrics);
+struct Open(IntGauge);
 
 impl Open {
-    fn count(metrics: &Metrics) -> Self {
-        metrics.connections.inc();
-        Self(metrics.clone())
+    fn count(serving: &Serving) -> Self {
+        let open = serving.metrics.connections.with_label_values(&[serving.listener]);
+        open.inc();
+        Self(open)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.connections.dec();
+        self.0.dec();
     }
 }

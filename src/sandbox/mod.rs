@@ -8,6 +8,7 @@ mod callbacks;
 mod desk;
 mod faults;
 mod guomi;
+mod host;
 mod limits;
 mod model;
 mod multipart;

@@ -1,5 +1,6 @@
 //! Serves the sandbox: WeChat Pay v3 under `/v3`, the model under `/v1`, the phone at `/`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::{Inner, desk, model, pages, phone, v3};
+use super::{Inner, desk, host, model, pages, phone, v3};
 
 /// The body of an answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, Cut>;
@@ -64,6 +65,7 @@ pub(super) fn truncated(response: Response<Body>) -> Response<Body> {
 
 pub(super) async fn serve(inner: &Arc<Inner>, listener: TcpListener) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let listen = listener.local_addr().ok();
     let stopping = inner.tasks.stopping();
     tokio::pin!(stopping);
     loop {
@@ -78,13 +80,13 @@ pub(super) async fn serve(inner: &Arc<Inner>, listener: TcpListener) {
         let shared = Arc::clone(inner);
         // Vital: while fengate drains, payments and streams under way still need the sandbox.
         drop(inner.tasks.vital(async move {
-            connection(shared, socket).await;
+            connection(shared, socket, listen).await;
             drop(slot);
         }));
     }
 }
 
-async fn connection(inner: Arc<Inner>, socket: TcpStream) {
+async fn connection(inner: Arc<Inner>, socket: TcpStream, listen: Option<SocketAddr>) {
     let _ = socket.set_nodelay(true);
     if inner.faults.refuses() && brings_v3(&socket).await {
         // With nothing to linger for, closing resets the connection.
@@ -92,7 +94,10 @@ async fn connection(inner: Arc<Inner>, socket: TcpStream) {
         return;
     }
     let shared = Arc::clone(&inner);
-    let service = hyper::service::service_fn(move |request| enter(Arc::clone(&shared), request));
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let (inner, ours) = (Arc::clone(&shared), listen.is_none_or(|listen| host::is_ours(request.headers(), listen)));
+        async move { if ours { enter(inner, request).await } else { Ok(whole(StatusCode::MISDIRECTED_REQUEST, Bytes::new())) } }
+    });
     let conn = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).serve_connection(TokioIo::new(socket), service);
     tokio::pin!(conn);
     let stopping = inner.tasks.stopping();

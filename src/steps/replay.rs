@@ -63,10 +63,13 @@ impl Replay {
     fn retold(&self, call: &ChatCall, part: &PaymentPart, payment: Payment) -> ChatReply {
         let page = format!("{}/pay/{}", self.public_url, payment.id);
         let text = words::facts(&payment, &page, part.language);
-        let headers = HeaderMap::from_iter([(REPLAYED, HeaderValue::from_static("true"))]);
+        let replayed = HeaderValue::from_static("true");
         if call.request.stream {
-            ChatReply::Stream(StreamReply { headers, ..StreamReply::composed(text, vec![payment]) })
+            let mut stream = StreamReply::composed(text, vec![payment]);
+            stream.headers.insert(REPLAYED, replayed);
+            ChatReply::Stream(stream)
         } else {
+            let headers = HeaderMap::from_iter([(REPLAYED, replayed)]);
             ChatReply::Whole(WholeReply { headers, ..WholeReply::composed(text, vec![payment], None) })
         }
     }

@@ -34,6 +34,8 @@ async fn what_two_readers_could_read_in_two_ways_is_refused() {
         let answer = visitor::raw(rig.public, &bytes).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{what}: {answer}");
     }
+    // What hyper answers itself has no request of ours behind it; it is counted all the same.
+    assert_eq!(rig.metric("fengate_connections_cut_total{reason=\"malformed\"}").await, 6.0);
     assert_eq!(rig.chat(&ask("hello")).await.status, 200, "the house goes on");
     assert_eq!(rig.metric("fengate_panics_total{door=\"front\"}").await, 0.0);
 }
@@ -99,24 +101,67 @@ async fn what_is_wrong_with_a_body_is_said() {
     }
 }
 
-/// How long a connection lasts on which a client does what `start` says and then nothing.
-async fn lasts(rig: &Rig, start: &[u8]) -> std::time::Duration {
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused_in_our_shape() {
+    let rig = Rig::start().await;
+    for length in [33_000, 50_000, 100_000] {
+        let answer = visitor::get(rig.public, "/v1/models", &[KEY, ("x-long", &"x".repeat(length))]).await;
+        assert_eq!((answer.status.as_u16(), answer.error_code().as_str()), (431, "headers_too_large"), "{length}");
+        assert!(answer.header("x-request-id").starts_with("req_"));
+    }
+    assert_eq!(visitor::get(rig.public, "/v1/models", &[KEY, ("x-long", &"x".repeat(30_000))]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_foreign_name_for_this_machine_reaches_neither_admin_nor_sandbox() {
+    let rig = Rig::start().await;
+    for (to, path) in [(rig.app.admin, "/metrics"), (rig.app.admin, "/readyz"), (rig.sandbox, "/"), (rig.sandbox, "/sandbox/orders")] {
+        for (host, allowed) in
+            [("evil.example", false), ("127.0.0.1.evil.example:80", false), ("localhost", true), ("127.0.0.1:9", true), ("[::1]", true)]
+        {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+            let answer = visitor::raw(to, request.as_bytes()).await;
+            let status = if allowed { "HTTP/1.1 200" } else { "HTTP/1.1 421" };
+            assert!(answer.starts_with(status), "{path} as {host}: {answer}");
+        }
+    }
+}
+
+/// How long a connection lasts on which a client does what `start` says and then nothing, in whole seconds, and what it was told.
+async fn lasts(rig: &Rig, start: &[u8]) -> (u64, String) {
     let since = tokio::time::Instant::now();
     let mut socket = TcpStream::connect(rig.public).await.expect("a connection");
     socket.write_all(start).await.expect("written");
     let mut rest = Vec::new();
     tokio::time::timeout(PATIENCE * 2, socket.read_to_end(&mut rest)).await.expect("cut in time").expect("read");
-    since.elapsed()
+    (since.elapsed().as_secs(), String::from_utf8_lossy(&rest).into_owned())
 }
 
 #[tokio::test]
 async fn silent_and_dawdling_clients_are_cut() {
     let rig = Rig::start().await;
     let body = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: Bearer sk-fengate-demo\r\ncontent-length: 100\r\n\r\n{";
-    let (silent, dawdling, slow_body) = tokio::join!(lasts(&rig, b""), lasts(&rig, b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx-sl"), lasts(&rig, body));
-    assert!(silent.as_secs() <= 11 && dawdling.as_secs() <= 11, "{silent:?} {dawdling:?}");
-    assert!(slow_body.as_secs() <= 31, "{slow_body:?}");
-    assert_eq!(rig.metric("fengate_connections_cut_total{reason=\"silent\"}").await, 2.0);
+    let second = b"GET /pay/x/events HTTP/1.1\r\nhost: a\r\n\r\n";
+    let second_dawdling = async {
+        let mut socket = TcpStream::connect(rig.public).await.expect("a connection");
+        socket.write_all(second).await.expect("written");
+        let mut first_answer = [0; 4096];
+        assert!(socket.read(&mut first_answer).await.expect("read") > 0);
+        let since = tokio::time::Instant::now();
+        socket.write_all(b"GET /v1/mod").await.expect("written");
+        let rest = tokio::time::timeout(PATIENCE * 2, socket.read_to_end(&mut Vec::new())).await.expect("cut in time");
+        (since.elapsed().as_secs(), rest.expect("read"))
+    };
+    let (silent, dawdling, slow_body, second) =
+        tokio::join!(lasts(&rig, b""), lasts(&rig, b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx-sl"), lasts(&rig, body), second_dawdling);
+    for (what, seconds) in [("silent", silent.0), ("dawdling", dawdling.0), ("dawdling at its second request", second.0)] {
+        assert!((9..=11).contains(&seconds), "{what}: {seconds} s");
+    }
+    assert!((29..=31).contains(&slow_body.0), "{slow_body:?}");
+    assert!(slow_body.1.starts_with("HTTP/1.1 408") && slow_body.1.contains("body_timeout"), "{}", slow_body.1);
+    assert_eq!((silent.1.as_str(), dawdling.1.as_str(), second.1), ("", "", 0));
+    let cut = async |reason| rig.metric(&format!("fengate_connections_cut_total{{reason=\"{reason}\"}}")).await;
+    assert_eq!((cut("silent").await, cut("slow_body").await), (3.0, 1.0));
 }
 
 #[tokio::test]

@@ -145,6 +145,33 @@ async fn what_wechat_pay_did_not_sign_moves_nothing() {
 }
 
 #[tokio::test]
+async fn a_notice_that_does_not_come_is_answered_before_wechat_pay_hangs_up() {
+    let rig = Rig::start().await;
+    let since = tokio::time::Instant::now();
+    let half = "POST /callbacks/wechatpay/demo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+    let answer = visitor::raw(rig.public, half.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("FAIL"), "{answer}");
+    assert!((4..5).contains(&since.elapsed().as_secs()), "{:?}", since.elapsed());
+    assert_eq!(rig.metric("fengate_callbacks_total{verdict=\"unavailable\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn thirty_copies_of_a_notice_at_once_settle_once() {
+    let rig = Rig::start().await;
+    let payment = payment_in(&rig.chat(&order("pay for the blue sneakers", 12_900)).await);
+    let platform = Platform::of(&rig);
+    let body = platform.notice(&transaction(&platform, &payment));
+    let fields = platform.fields(&body, now(&rig));
+    let answers = futures_util::future::join_all((0..30).map(|_| deliver(&rig, "demo", &fields, &body))).await;
+    assert!(answers.iter().all(|answer| answer.status == 204), "{answers:?}");
+    let verdicts = async |verdict| rig.metric(&format!("fengate_callbacks_total{{verdict=\"{verdict}\"}}")).await;
+    assert_eq!((verdicts("settled").await, verdicts("known").await), (1.0, 29.0));
+    let trail = rig.app.house.ledger.audit_trail(&rig.payment(payment["id"].as_str().expect("an id")).await.id).await.expect("reads");
+    assert_eq!(trail.iter().filter(|entry| entry.to.as_deref() == Some("paid")).count(), 1);
+    assert_eq!(rig.metric("fengate_payments_total{decided_by=\"model\",state=\"paid\"}").await, 1.0);
+}
+
+#[tokio::test]
 async fn probes_drops_and_doubles_of_the_payment_side_still_settle_once() {
     let rig = Rig::with("").await;
     rig.faults(json!({"callbacks": {"bad_signature": 1, "drop": 1, "duplicate": true}})).await;

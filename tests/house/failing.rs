@@ -215,7 +215,9 @@ async fn with_every_lane_down_determined_payments_still_complete() {
     assert!(answer.json()["choices"][0]["message"]["content"].as_str().expect("text").contains("129.00"));
     let mut again = streamed(order("buy the blue sneakers", 12_900));
     again["model"] = "down".into();
-    let stream = rig.chat(&again).await.text();
+    let stream = rig.chat(&again).await;
+    assert_eq!(stream.header("x-should-retry"), "false", "the order was there before the first byte");
+    let stream = stream.text();
     assert!(stream.contains("\"decided_by\":\"rules\"") && stream.ends_with("data: [DONE]\n\n"), "{stream}");
     assert_eq!(rig.metric("fengate_classic_fallbacks_total{merchant=\"demo\",why=\"models_down\"}").await, 2.0);
     assert_eq!(rig.phone(payment["next_action"]["code_url"].as_str().expect("a code")).await.status, 200);

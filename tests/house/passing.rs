@@ -170,6 +170,11 @@ async fn models_are_listed_for_whoever_may_use_them() {
     assert_eq!(visitor::get(rig.public, "/v1/models/plain", &[KEY]).await.json()["id"], "plain");
     assert_eq!(visitor::get(rig.public, "/v1/models/plain", &[OTHER]).await.error_code(), "model_not_found");
     assert_eq!(visitor::get(rig.public, "/v1/models", &[]).await.status, 401);
+    let rig = Rig::with("[[model]]\nname = \"org/name\"\nlanes = [{ provider = \"sandbox\", model = \"base\" }]\n").await;
+    for path in ["/v1/models/org/name", "/v1/models/org%2Fname", "/v1/models/org%2fname"] {
+        assert_eq!(visitor::get(rig.public, path, &[KEY]).await.json()["id"], "org/name", "{path}");
+    }
+    assert_eq!(visitor::get(rig.public, "/v1/models/org%252Fname", &[KEY]).await.error_code(), "model_not_found");
 }
 
 #[tokio::test]

@@ -92,6 +92,7 @@ fn code_of(kind: Kind) -> &'static str {
         | Kind::MethodNotAllowed
         | Kind::RequestTimeout
         | Kind::TooLarge
+        | Kind::HeadersTooLarge
         | Kind::UnsupportedMedia
         | Kind::UnsupportedCoding
         | Kind::KeyReused => "INVALID_REQUEST",
