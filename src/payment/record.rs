@@ -89,7 +89,7 @@ pub struct Payment {
     pub success_time: Option<String>,
     /// What has certainly been given back so far; `None` for nothing.
     pub refunded: Option<Money>,
-    /// Why it failed or is unknown; for the operator.
+    /// Why it failed or is unknown, in the words of the payment side or of a socket: for the operator, never shown to callers.
     pub reason: Option<String>,
     /// When it was recorded.
     pub created: UnixMs,

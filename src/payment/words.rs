@@ -37,6 +37,17 @@ pub fn standing(state: State, language: Language) -> &'static str {
     }
 }
 
+/// Why a payment stands where it does, for the developer who reads the payment object. What the payment side or a socket said of it is for the
+/// operator: it is in the log and in the audit trail.
+pub fn reasoning(state: State) -> Option<&'static str> {
+    match state {
+        State::Created | State::AwaitingUser | State::Paid | State::Refunding | State::PartiallyRefunded | State::Refunded => None,
+        State::Unknown => Some("WeChat Pay has not confirmed the order; fengate keeps asking. Do not pay again: look at this payment later."),
+        State::Closed => Some("The order was closed at WeChat Pay without being paid."),
+        State::Failed => Some("WeChat Pay refused the order and made nothing; the operator's log says why."),
+    }
+}
+
 /// Said when a model's payment call arrived cut off.
 pub fn cut_off(language: Language) -> &'static str {
     match language {

@@ -7,6 +7,7 @@ use crate::payment::record::Payment;
 use crate::payment::refund::Refund;
 use crate::payment::state::State;
 use crate::payment::terms::Method;
+use crate::payment::words;
 
 /// What only the door knows about how a payment is shown.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,7 @@ struct Object<'a> {
     created: i64,
     status: &'static str,
     state: &'static str,
-    reasoning: Option<&'a str>,
+    reasoning: Option<&'static str>,
     confidence_score: Option<()>,
     model_version: Option<&'a str>,
     decided_by: &'static str,
@@ -105,7 +106,7 @@ fn object<'a>(payment: &'a Payment, refunds: &'a [Refund], shown: Shown<'_>) -> 
         created: payment.created.seconds(),
         status: "approved",
         state: payment.state.name(),
-        reasoning: payment.reason.as_deref(),
+        reasoning: words::reasoning(payment.state),
         confidence_score: None,
         model_version: payment.model_version.as_deref(),
         decided_by: payment.decided_by.name(),

@@ -28,9 +28,13 @@ async fn the_same_request_again_finds_the_first_payment() {
     assert_eq!(rig.metric("fengate_replays_total{merchant=\"demo\"}").await, 1.0);
     rig.phone(first["next_action"]["code_url"].as_str().expect("a code")).await;
     rig.until_state(first["id"].as_str().expect("an id"), "paid").await;
-    let paid = rig.chat(&streamed(body.clone())).await.text();
-    assert!(paid.contains(first["id"].as_str().expect("an id")) && paid.ends_with("data: [DONE]\n\n"), "streamed it is the same request");
+    let paid = rig.chat(&streamed(body.clone())).await;
+    assert!(paid.text().contains(first["id"].as_str().expect("an id")), "the same order, streamed: {}", paid.text());
     assert_eq!(payment_in(&rig.chat(&body).await)["state"], "paid", "told as it stands now");
+    let streaming = streamed(order("now pay for the blue sneakers", 12_900));
+    assert_eq!(rig.chat(&streaming).await.header("x-should-retry"), "", "whether there will be an order is not known before the first byte");
+    let again = rig.chat(&streaming).await;
+    assert_eq!((again.header("x-should-retry"), again.header("idempotent-replayed")), ("false", "true"), "now it is");
 }
 
 #[tokio::test]
@@ -70,9 +74,16 @@ async fn a_key_names_one_payment() {
     assert_eq!(payment_in(&rig.chat_as(&keyed, &body).await)["id"], first["id"]);
     let reused = rig.chat_as(&keyed, &order("pay for the red hat", 500)).await;
     assert_eq!((reused.status.as_u16(), reused.error_code().as_str()), (422, "idempotency_key_reused"));
-    for bad in ["", "x y\u{7f}"] {
-        assert_eq!(rig.chat_as(&[KEY, ("idempotency-key", bad.trim_end_matches('\u{7f}'))], &body).await.status.is_success(), !bad.is_empty());
+    let long = "k".repeat(256);
+    let unkeyed = order("pay for the blue sneakers under a bad key", 12_900).to_string();
+    for bad in ["", "schlüssel", "钥匙", "a\r\nidempotency-key: b", &long] {
+        let head = format!("host: a\r\nauthorization: Bearer sk-fengate-demo\r\nconnection: close\r\ncontent-length: {}", unkeyed.len());
+        let request = format!("POST /v1/chat/completions HTTP/1.1\r\n{head}\r\nidempotency-key: {bad}\r\n\r\n{unkeyed}");
+        let answer = visitor::raw(rig.public, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("invalid_idempotency_key"), "{bad}: {answer}");
     }
+    assert_eq!(rig.orders().await.len(), 1, "nothing is made under a key that is none");
+    assert_eq!(rig.chat_as(&[KEY, ("idempotency-key", &long[1..])], &order("pay for it under a long key", 12_900)).await.status, 200);
     let cart = |words: &str| {
         let mut body = order(words, 12_900);
         body["payment"]["idempotency_key"] = "cart-77".into();
@@ -179,6 +190,9 @@ async fn an_answer_lost_on_the_way_is_found_again_under_the_same_number() {
         let answer = rig.chat(&order("pay for the blue sneakers", 12_900)).await;
         let payment = payment_in(&answer);
         assert_eq!(payment["state"], "unknown", "neither success nor failure: {fault}");
+        let reasoning = payment["reasoning"].as_str().expect("a reason");
+        assert!(reasoning.starts_with("WeChat Pay has not confirmed the order"), "no words of a socket: {reasoning}");
+        assert!(rig.payment(payment["id"].as_str().expect("an id")).await.reason.is_some(), "those are the operator's");
         assert_eq!(answer.header("x-should-retry"), "false");
         let settled = rig.until_state(payment["id"].as_str().expect("an id"), "awaiting_user").await;
         assert!(settled.code_url.is_some());
@@ -237,6 +251,9 @@ async fn an_order_the_payment_side_refuses_fails_and_says_so() {
     assert_eq!((payment["state"].as_str(), payment["next_action"]["code_url"].as_str()), (Some("failed"), None));
     assert_eq!(rig.orders().await.len(), 0);
     assert!(!answer.text().contains("Scan to pay"), "{}", answer.text());
+    let refused = rig.payment(payment["id"].as_str().expect("an id")).await.reason.expect("a reason");
+    let code = refused.split(':').next().expect("a code");
+    assert!(code.len() > 3 && !answer.text().contains(code), "{code} is for the operator: {}", answer.text());
 }
 
 /// A payment that was recorded by a process that died before it knew whether the order had left.
