@@ -114,7 +114,12 @@ impl Metrics {
     }
 }
 
-/// Seconds of a duration, for a histogram. The one place where a time becomes a float: for people and graphs only.
+/// How many of something, for a histogram. A count beyond `u32` stays there.
+pub fn count(of: usize) -> f64 {
+    f64::from(u32::try_from(of).unwrap_or(u32::MAX))
+}
+
+/// Seconds of a duration, for a histogram. Only here does a time or a count become a float: for people and graphs.
 pub fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
 }

@@ -62,36 +62,60 @@ mod tidy {
         first.trim_end_matches(".rs").to_owned()
     }
 
-    /// Every module named by a `crate::` path outside comments, groups (`crate::{a, b}`) included.
-    fn imports(text: &str) -> Vec<String> {
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-        let mut names = Vec::new();
-        for rest in code.split("crate::").skip(1) {
-            let ident = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
-            if let Some(group) = rest.strip_prefix('{') {
-                // The first word of each part of the group, parts inside parts left out.
-                let (mut depth, mut part) = (0, String::new());
-                for c in group.chars() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => names.push(ident(std::mem::take(&mut part).trim())),
-                        _ if depth == 0 => part.push(c),
-                        _ => {}
-                    }
-                }
-                names.push(ident(part.trim()));
-            } else {
-                names.push(ident(rest));
+    /// How deep below the crate the module of a file lies, the file given from `src` on: `edge/mod.rs` and `app.rs` 1, `edge/body.rs` 2.
+    fn depth_of(relative: &Path) -> usize {
+        let parts = relative.components().count();
+        if parts > 1 && relative.file_stem().is_some_and(|stem| stem == "mod") { parts - 1 } else { parts }
+    }
+
+    /// The first words of the paths that follow: one, or those of a group (`{a, b}`), parts inside parts left out.
+    fn first_words(rest: &str) -> Vec<String> {
+        let ident = |text: &str| text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect::<String>();
+        let Some(group) = rest.strip_prefix('{') else { return vec![ident(rest)] };
+        let (mut names, mut depth, mut part) = (Vec::new(), 0, String::new());
+        for c in group.chars() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => names.push(ident(std::mem::take(&mut part).trim())),
+                _ if depth == 0 => part.push(c),
+                _ => {}
             }
+        }
+        names.push(ident(part.trim()));
+        names
+    }
+
+    /// Every module of the crate named by a path outside comments: `crate::x`, and `super::super::x` where that is the same, the file's module
+    /// lying `depth` below the crate. Modules written inside the file lie deeper.
+    fn imports(text: &str, depth: usize) -> Vec<String> {
+        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let mut names: Vec<String> = code.split("crate::").skip(1).flat_map(first_words).collect();
+        let (mut inside, mut at) = (Vec::new(), 0);
+        for line in code.split_inclusive('\n') {
+            let indent = line.len() - line.trim_start().len();
+            let words = line.trim_start().trim_start_matches("pub ");
+            if words.starts_with("mod ") && words.trim_end().ends_with('{') {
+                inside.push(indent);
+            } else if words.trim_end() == "}" && inside.last() == Some(&indent) {
+                inside.pop();
+            }
+            for (n, _) in line.match_indices("super::").filter(|(n, _)| !line[..*n].ends_with("super::")) {
+                let path = &code[at + n..];
+                let rest = path.trim_start_matches("super::");
+                if (path.len() - rest.len()) / "super::".len() >= depth + inside.len() {
+                    names.extend(first_words(rest));
+                }
+            }
+            at += line.len();
         }
         names.retain(|name| !name.is_empty());
         names
     }
 
-    /// What is wrong with a file's imports.
-    fn wrong_imports(module: &str, text: &str) -> Vec<String> {
+    /// What is wrong with the imports of a file of `module`, given from `src` on.
+    fn wrong_imports(module: &str, text: &str, depth: usize) -> Vec<String> {
         let floors: HashMap<&str, f32> = FLOORS.into_iter().collect();
         let Some(own) = floors.get(module) else { return vec![format!("module `{module}` has no floor: put it into FLOORS")] };
         let wrong = |name: &String| {
@@ -105,7 +129,8 @@ mod tidy {
                 Some(_) => None,
             }
         };
-        imports(text).iter().filter_map(wrong).collect()
+        let hidden = text.contains("{super::").then(|| "`super` inside a group: write the path out".to_owned());
+        imports(text, depth).iter().filter_map(wrong).chain(hidden).collect()
     }
 
     #[test]
@@ -115,18 +140,48 @@ mod tidy {
         for file in sources(&root().join("src")) {
             let text = std::fs::read_to_string(&file).expect("a file");
             let module = module_of(&file);
-            wrong.extend(wrong_imports(&module, &text).into_iter().map(|what| format!("{}: {what}", file.display())));
+            let depth = depth_of(file.strip_prefix(root().join("src")).expect("under src"));
+            wrong.extend(wrong_imports(&module, &text, depth).into_iter().map(|what| format!("{}: {what}", file.display())));
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]
     fn the_check_itself_sees_what_is_wrong() {
-        assert_eq!(wrong_imports("ledger", "use crate::payments::execute;").len(), 1, "up");
-        assert_eq!(wrong_imports("ledger", "let x = crate::dial::Dial::new();").len(), 1, "across");
-        assert_eq!(wrong_imports("sandbox", "use crate::{ids::hex, wire::sse};").len(), 1, "in a group");
-        assert_eq!(wrong_imports("clock", "use crate::refusal::Kind;").len(), 1, "up within floor 0");
-        assert_eq!(wrong_imports("edge", "use crate::{wire::{object, sse}, ids};\n// crate::app is above").len(), 0);
+        let wrong = |module: &str, text: &str, file: &str| wrong_imports(module, text, depth_of(Path::new(file))).len();
+        assert_eq!(wrong("ledger", "use crate::payments::execute;", "ledger/mod.rs"), 1, "up");
+        assert_eq!(wrong("ledger", "let x = crate::dial::Dial::new();", "ledger/mod.rs"), 1, "across");
+        assert_eq!(wrong("sandbox", "use crate::{ids::hex, wire::sse};", "sandbox/mod.rs"), 1, "in a group");
+        assert_eq!(wrong("clock", "use crate::refusal::Kind;", "clock.rs"), 1, "up within floor 0");
+        assert_eq!(wrong("edge", "use crate::{wire::{object, sse}, ids};\n// crate::app is above", "edge/mod.rs"), 0);
+        assert_eq!(wrong("ledger", "use super::payments::execute;", "ledger/mod.rs"), 1, "one up from a folder's own module");
+        assert_eq!(wrong("ledger", "use super::payments;", "ledger/writer.rs"), 0, "its own folder's");
+        assert_eq!(wrong("ledger", "use super::super::payments::execute;", "ledger/writer.rs"), 1, "two up");
+        assert_eq!(wrong("ledger", "use super::super::{\n    ids,\n    payments::execute,\n};", "ledger/writer.rs"), 1, "two up, in a group");
+        assert_eq!(wrong("sandbox", "use super::super::super::wire::sse;", "sandbox/v3/checks.rs"), 1, "three up");
+        let inside = "pub mod tests {\n    use super::super::dial;\n}\nuse super::super::dial;\n";
+        assert_eq!(wrong("ledger", inside, "ledger/writer.rs"), 1, "a module inside the file lies one deeper, what comes after it does not");
+        assert_eq!(wrong("ledger", "use super::{super::dial, row};", "ledger/writer.rs"), 1, "hidden in a group");
+    }
+
+    /// Where money is: no float may come near it.
+    #[test]
+    fn money_is_never_a_float() {
+        const MONEY: [&str; 6] = ["money", "payment", "payments", "wire/context", "connectors", "ledger"];
+        let is_float = |text: &str| text.contains("f32") || text.contains("f64");
+        assert!(is_float("let x = wait.as_secs_f64();") && is_float("x as f32"));
+        let mut looked_at = 0;
+        for file in sources(&root().join("src")) {
+            let relative = file.strip_prefix(root().join("src")).expect("under src").with_extension("");
+            if MONEY.iter().any(|place| relative.starts_with(place)) {
+                looked_at += 1;
+                let text = std::fs::read_to_string(&file).expect("a file");
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let floats: Vec<&str> = code.filter(|line| is_float(line)).collect();
+                assert!(floats.is_empty(), "{}: {floats:?}", file.display());
+            }
+        }
+        assert!(looked_at > 30, "{looked_at} files");
     }
 
     #[test]

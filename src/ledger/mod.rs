@@ -297,6 +297,7 @@ fn reading(path: &Path) -> Result<SyncSender<Question>, LedgerError> {
     Ok(questions)
 }
 
+#[expect(clippy::disallowed_methods, reason = "SQLite blocks: its two threads are the ledger's own, and end when it is closed")]
 fn start(name: &str, path: &Path, run: impl FnOnce() + Send + 'static) -> Result<(), LedgerError> {
     let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
     started.map(|_| ()).map_err(|e| LedgerError::Open { path: path.to_owned(), why: e.to_string() })

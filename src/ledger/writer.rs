@@ -14,7 +14,7 @@ use super::error::LedgerError;
 use super::usage::insert;
 use crate::chat::usage::UsageRecord;
 use crate::clock::UnixMs;
-use crate::metrics::{Metrics, seconds};
+use crate::metrics::{self, Metrics, seconds};
 
 /// Most changes in one commit: keeps the wait of the first bounded.
 const GROUP_MAX: usize = 256;
@@ -164,7 +164,7 @@ impl Writer {
             self.metrics.usage_dropped.with_label_values(&["commit"]).inc_by(usage.len() as u64);
             tracing::error!(error = %e, records = usage.len(), "usage records could not be committed");
         }
-        self.metrics.ledger_group.observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        self.metrics.ledger_group.observe(metrics::count(count));
         for asked in asked {
             self.metrics.ledger_commit_seconds.with_label_values(&["change"]).observe(seconds(asked.elapsed()));
         }
