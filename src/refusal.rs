@@ -102,6 +102,12 @@ impl Refusal {
         Self::new(Kind::Internal, "internal_error", "fengate failed to handle this request; the operator's log says why.").detail(detail)
     }
 
+    /// A payment or refund may stand in the ledger, or may have been sent, and what became of it is not known here.
+    pub fn payment_in_doubt(detail: impl Into<Box<str>>) -> Self {
+        let message = "Whether the payment was made could not be learned; fengate will find out by itself. Do not pay again: send the same request later to see how it stands.";
+        Self::new(Kind::LedgerUnavailable, "payment_in_doubt", message).detail(detail).after_order()
+    }
+
     /// Adds what only the log may say.
     pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());

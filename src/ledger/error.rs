@@ -43,7 +43,10 @@ pub enum LedgerError {
     /// More changes wait than the queue holds, or another program (a copy, a shell) holds SQLite's lock. Nothing was written; later it may be.
     #[error("the ledger is busy: too many changes wait, or another program holds the lock of its file")]
     Busy,
-    /// A statement or a commit failed.
+    /// A commit ended in a way that leaves open whether it counts: nobody may be told that nothing was written.
+    #[error("whether the ledger committed is not known: {0}")]
+    Uncertain(String),
+    /// A statement failed, or a commit that surely wrote nothing.
     #[error("the ledger failed: {0}")]
     Storage(String),
     /// A commit failed before: what is on disk is uncertain until a restart reads it again.
@@ -68,10 +71,13 @@ impl From<rusqlite::Error> for LedgerError {
 
 impl From<LedgerError> for Refusal {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::Uncertain(_) = error {
+            return Self::payment_in_doubt(error.to_string());
+        }
         Self::new(
             Kind::LedgerUnavailable,
             "ledger_unavailable",
-            "fengate's ledger cannot be used at the moment; no payment was made. Try again shortly.",
+            "fengate's ledger cannot be used at the moment; this request made no payment. Try again shortly.",
         )
         .detail(error.to_string())
     }

@@ -246,8 +246,11 @@ impl Ledger {
             return Err(LedgerError::Failed);
         }
         let (tell, told) = oneshot::channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begin = Arc::clone(&begun);
         let work = Work::Change(
             Box::new(move |connection| {
+                begin.store(true, Ordering::SeqCst);
                 let outcome = connection.and_then(|connection| writer::in_savepoint(connection, change));
                 Box::new(move |committed: Result<(), LedgerError>| {
                     // A change's own fault says more than the fate of the commit it was in.
@@ -257,7 +260,11 @@ impl Ledger {
             Instant::now(),
         );
         self.queue(work)?;
-        told.await.map_err(|_| LedgerError::Closed)?
+        // The writer is gone: either it was closed before it came to this change, or it died in the middle.
+        told.await.map_err(|_| match begun.load(Ordering::SeqCst) {
+            true => LedgerError::Uncertain("the writer ended without an answer".to_owned()),
+            false => LedgerError::Closed,
+        })?
     }
 
     fn queue(&self, work: Work) -> Result<(), LedgerError> {

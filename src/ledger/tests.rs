@@ -7,6 +7,7 @@ use crate::chat::usage::{Outcome, Usage};
 use crate::money::Money;
 use crate::payment::record::Identity;
 use crate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
+use crate::refusal::Refusal;
 
 pub(super) fn open(dir: &Path, clock: &Clock) -> Ledger {
     let url = format!("sqlite:{}", dir.join("ledger.db").display());
@@ -374,7 +375,11 @@ async fn a_commit_of_uncertain_end_is_the_last() {
     // A deferred foreign key fails at COMMIT itself: no fault that is known to be harmless.
     let sql = "CREATE TABLE debt (id INTEGER PRIMARY KEY, of INTEGER REFERENCES debt DEFERRABLE INITIALLY DEFERRED); INSERT INTO debt VALUES (1, 7)";
     let failed = ledger.change(move |connection| Ok(connection.execute_batch(sql)?)).await;
-    assert!(matches!(failed, Err(LedgerError::Storage(_))), "{failed:?}");
-    assert!(matches!(ledger.checked(&id).await, Err(LedgerError::Failed)));
+    assert!(matches!(failed, Err(LedgerError::Uncertain(_))), "{failed:?}");
+    let told = failed.map_err(Refusal::from).expect_err("refused");
+    assert!(told.code == "payment_in_doubt" && told.order_may_exist && !told.message.contains("no payment"), "{told:?}");
+    let after = ledger.checked(&id).await.expect_err("closed for good");
+    assert!(matches!(after, LedgerError::Failed));
+    assert!(!Refusal::from(after).order_may_exist, "what is not taken on is surely not written");
     assert!(ledger.ping().await.is_err());
 }

@@ -206,6 +206,7 @@ impl Writer {
         if !undone || !is_certain(&e) {
             // What the disk holds now is anybody's guess: no money moves on a guess.
             self.failed.store(true, Ordering::SeqCst);
+            return Err(LedgerError::Uncertain(e.to_string()));
         }
         Err(e.into())
     }

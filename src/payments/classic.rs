@@ -7,7 +7,7 @@ use crate::chat::call::PaymentPart;
 use crate::chat::request::ToolChoice;
 use crate::payment::context::PaymentContext;
 use crate::payment::function::{Operation, PaymentFunction};
-use crate::payment::terms::{AmountSource, Terms};
+use crate::payment::terms::Terms;
 
 /// The order a request determines by itself: the merchant states amount and title, and the user plainly asks to pay (or the merchant forces
 /// the call by `tool_choice`) without naming another amount.
@@ -32,8 +32,7 @@ pub fn determined(context: &PaymentContext, functions: &[PaymentFunction], user_
 
 /// Those terms with their source.
 pub fn grounded(terms: Terms, part: &PaymentPart) -> ground::Grounded {
-    let order_id = part.context.order.as_ref().and_then(|order| order.id.clone());
-    ground::Grounded { terms, source: AmountSource::MerchantOrder, order_id }
+    ground::Grounded::of_order(terms, part)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl Execute {
             outcome => tracing::warn!(payment = %payment.id, ?outcome, "an order could not be closed for certain"),
         }
         let QueryOutcome::Found(transaction) = rail.connector.query(&payment.out_trade_no).await else { return Ok(payment) };
-        match self.settle.matched(rail, &payment, &transaction).await.flatten() {
+        match self.settle.matched(rail, &payment, &transaction).await.event() {
             Some(event) => Ok(self.ledger.apply(&payment.id, event, Cause::of("close")).await?.payment),
             None => Ok(payment),
         }

@@ -65,15 +65,16 @@ pub fn decide(
     if call.merchant.wechatpay.is_none() {
         return Err(CallRefusal::new("merchant_without_account", "this merchant cannot take payments; tell the user so"));
     }
+    let (terms, amount_source, order_id) = grounded.into_parts();
     Ok(Approved(NewPayment {
         merchant: call.merchant.id.clone(),
         identity: part.identity.clone(),
         fingerprint: part.fingerprint.clone(),
         request_id: call.request_id.clone(),
-        terms: grounded.terms,
-        amount_source: grounded.source,
+        terms,
+        amount_source,
         decided_by,
         model_version,
-        order_id: grounded.order_id,
+        order_id,
     }))
 }

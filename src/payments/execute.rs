@@ -86,13 +86,7 @@ impl From<ExecuteError> for Refusal {
             }
             ExecuteError::Denied(denied) => Self::new(Kind::BadRequest, denied.reason(), format!("Nothing was refunded: {denied}.")),
             ExecuteError::NoRail(merchant) => Self::internal(format!("merchant {merchant} has no payment rail")),
-            ExecuteError::Recorded(_) | ExecuteError::Task(_) => Self::new(
-                Kind::LedgerUnavailable,
-                "payment_in_doubt",
-                "The payment was recorded but its outcome could not be learned; fengate will find out by itself. Do not pay again: send the same request later to see how it stands.",
-            )
-            .detail(error.to_string())
-            .after_order(),
+            ExecuteError::Recorded(_) | ExecuteError::Task(_) => Self::payment_in_doubt(error.to_string()),
         }
     }
 }

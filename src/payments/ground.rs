@@ -10,15 +10,25 @@ use crate::payment::terms::{AmountSource, Terms};
 /// Longest description WeChat Pay takes, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 127;
 
-/// Terms whose amount somebody stands behind.
+/// Terms whose amount somebody stands behind. Only this module can build one: out of a proposal that was checked, or out of the merchant's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grounded {
-    /// What would be charged.
-    pub terms: Terms,
-    /// Who stands behind the amount.
-    pub source: AmountSource,
-    /// The merchant's order number, if there is one.
-    pub order_id: Option<String>,
+    terms: Terms,
+    source: AmountSource,
+    order_id: Option<String>,
+}
+
+impl Grounded {
+    /// The terms the merchant's own order determines by itself; [`super::classic`] sees to that.
+    pub(super) fn of_order(terms: Terms, part: &PaymentPart) -> Self {
+        let order_id = part.context.order.as_ref().and_then(|order| order.id.clone());
+        Self { terms, source: AmountSource::MerchantOrder, order_id }
+    }
+
+    /// What would be charged, who stands behind the amount, and the merchant's order number, if there is one.
+    pub(super) fn into_parts(self) -> (Terms, AmountSource, Option<String>) {
+        (self.terms, self.source, self.order_id)
+    }
 }
 
 /// Finds the source of a proposal's amount.

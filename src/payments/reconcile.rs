@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 
 use super::execute::{Earlier, Execute, Rail};
-use super::settle::Settle;
+use super::settle::{Matched, Settle};
 use crate::clock::{Clock, UnixMs};
 use crate::connectors::{CreateOutcome, QueryOutcome};
 use crate::ledger::{Cause, Ledger, LedgerError};
@@ -99,10 +99,10 @@ impl Reconcile {
         }
         match rail.connector.query(&payment.out_trade_no).await {
             QueryOutcome::Found(transaction) => match self.settle.matched(rail, &payment, &transaction).await {
-                Some(Some(event)) => self.apply(&payment, event).await,
+                Matched::Moves(event) => self.apply(&payment, event).await,
                 // The order is there and waits; nobody has seen its code, so it is asked for again.
-                Some(None) if payment.state == State::Unknown => self.send_again(rail, &payment, Arrived::Yes).await,
-                Some(None) | None => self.ledger.checked(&payment.id).await,
+                Matched::Still if payment.state == State::Unknown => self.send_again(rail, &payment, Arrived::Yes).await,
+                Matched::Still | Matched::Differs => self.ledger.checked(&payment.id).await,
             },
             QueryOutcome::NotFound if payment.state == State::Unknown && self.is_long_ago(&payment) => {
                 self.send_again(rail, &payment, Arrived::No).await

@@ -51,6 +51,27 @@ impl Verdict {
     }
 }
 
+/// What a verified query answer says about a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Matched {
+    /// It moves the payment.
+    Moves(Event),
+    /// It is this payment's, and moves nothing.
+    Still,
+    /// It is not this payment's in every field; that has been counted and audited.
+    Differs,
+}
+
+impl Matched {
+    /// What moves the payment, if anything does.
+    pub fn event(self) -> Option<Event> {
+        match self {
+            Self::Moves(event) => Some(event),
+            Self::Still | Self::Differs => None,
+        }
+    }
+}
+
 impl Settle {
     /// Applies a verified notice to the payments of `merchant`. Durable when it returns.
     pub async fn notice(&self, merchant: &MerchantId, account: &WechatPayAccount, notice: &Notice) -> Result<Verdict, LedgerError> {
@@ -94,20 +115,20 @@ impl Settle {
     /// Asks the payment side how a payment stands; `None` if it cannot be learned now, or if what it says does not match.
     pub async fn asked(&self, rail: &Rail, payment: &Payment) -> Option<Event> {
         match rail.connector.query(&payment.out_trade_no).await {
-            QueryOutcome::Found(transaction) => self.matched(rail, payment, &transaction).await.flatten(),
+            QueryOutcome::Found(transaction) => self.matched(rail, payment, &transaction).await.event(),
             QueryOutcome::NotFound | QueryOutcome::Unknown { .. } | QueryOutcome::Denied { .. } => None,
         }
     }
 
-    /// Matches a verified query answer. The outer `None`: it differs from the ledger (counted and audited). The inner: it moves nothing.
-    pub async fn matched(&self, rail: &Rail, payment: &Payment, transaction: &Transaction) -> Option<Option<Event>> {
+    /// Matches a verified query answer against the ledger.
+    pub async fn matched(&self, rail: &Rail, payment: &Payment, transaction: &Transaction) -> Matched {
         match event_of(payment, &rail.connector.account(), transaction) {
-            Ok(event) => Some(event),
+            Ok(event) => event.map_or(Matched::Still, Matched::Moves),
             Err(differs) => {
                 if let Err(e) = self.exception("mismatch", &payment.merchant, Some(payment), &format!("a query answer differs in {differs}")).await {
                     tracing::error!(payment = %payment.id, error = %e, "a mismatch could not be written down");
                 }
-                None
+                Matched::Differs
             }
         }
     }

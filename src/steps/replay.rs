@@ -33,7 +33,8 @@ impl Step for Replay {
         };
         match (found, &call.payment) {
             (Some(payment), Some(part)) => {
-                let payment = self.ledger.once_sent(payment).await?;
+                // The payment is there: whatever is wrong now, it must not be paid again.
+                let payment = self.ledger.once_sent(payment).await.map_err(|e| Refusal::payment_in_doubt(e.to_string()))?;
                 self.metrics.replays.with_label_values(&[call.merchant.id.as_str()]).inc();
                 Ok(self.retold(&call, part, payment))
             }

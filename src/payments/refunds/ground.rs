@@ -17,15 +17,15 @@ use crate::payments::refunds::wish;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroundedRefund {
     /// Which payment.
-    pub payment: PaymentId,
+    pub(in crate::payments) payment: PaymentId,
     /// How much.
-    pub amount: RefundAmount,
+    pub(in crate::payments) amount: RefundAmount,
     /// Who stands behind the amount.
-    pub source: AmountSource,
+    pub(in crate::payments) source: AmountSource,
     /// What makes it the same as another.
-    pub identity: RefundIdentity,
+    pub(in crate::payments) identity: RefundIdentity,
     /// What the payer reads.
-    pub reason: Option<String>,
+    pub(in crate::payments) reason: Option<String>,
 }
 
 /// Finds who stands behind a proposed refund of `payment`.
