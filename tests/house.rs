@@ -3,6 +3,7 @@
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests start the other side of a conversation themselves")]
 mod house {
+    mod ahead;
     mod alone;
     mod amounts;
     mod attacks;

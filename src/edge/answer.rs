@@ -163,10 +163,62 @@ mod tests {
         assert_eq!(refusal(&refused).headers()[SHOULD_RETRY], "false");
     }
 
+    /// Every kind; a new one does not compile until it is listed.
+    fn kinds() -> Vec<Kind> {
+        let wait = Duration::from_secs(1);
+        let mut kinds = vec![
+            Kind::BadRequest,
+            Kind::Unauthenticated,
+            Kind::NotFound,
+            Kind::MethodNotAllowed,
+            Kind::RequestTimeout,
+            Kind::KeyReused,
+            Kind::TooLarge,
+            Kind::HeadersTooLarge,
+            Kind::UnsupportedMedia,
+            Kind::UnsupportedCoding,
+            Kind::RateLimited { retry_after: wait },
+            Kind::ProviderDenied,
+            Kind::ProviderBusy { retry_after: None },
+            Kind::ProviderFailed,
+            Kind::ProviderUnreachable,
+            Kind::ProviderTimeout,
+            Kind::ProviderInvalid,
+            Kind::NoLane,
+            Kind::LedgerUnavailable,
+            Kind::Draining,
+            Kind::Internal,
+        ];
+        // What `providers::errors` takes for the caller's fault.
+        kinds.extend([400, 413, 415, 422].map(|status| Kind::ProviderRejected { status }));
+        for kind in &kinds {
+            match kind {
+                Kind::BadRequest | Kind::Unauthenticated | Kind::NotFound | Kind::MethodNotAllowed | Kind::RequestTimeout | Kind::KeyReused => {}
+                Kind::TooLarge
+                | Kind::HeadersTooLarge
+                | Kind::UnsupportedMedia
+                | Kind::UnsupportedCoding
+                | Kind::RateLimited { .. }
+                | Kind::ProviderRejected { .. } => {}
+                Kind::ProviderDenied | Kind::ProviderBusy { .. } | Kind::ProviderFailed | Kind::ProviderUnreachable | Kind::ProviderTimeout => {}
+                Kind::ProviderInvalid | Kind::NoLane | Kind::LedgerUnavailable | Kind::Draining | Kind::Internal => {}
+            }
+        }
+        kinds
+    }
+
     #[test]
     fn no_refusal_of_ours_has_a_status_that_sdks_take_for_a_conflict_to_repeat() {
-        for kind in [Kind::KeyReused, Kind::BadRequest, Kind::NotFound] {
-            assert_ne!(status_of(kind), StatusCode::CONFLICT);
+        for kind in kinds() {
+            let status = status_of(kind);
+            assert!(status.is_client_error() || status.is_server_error(), "{kind:?}: {status}");
+            assert_ne!(status, StatusCode::CONFLICT, "{kind:?}");
+            // The SDKs repeat 408, 409, 429 and 5xx: a caller's own fault would only come back.
+            let repeated = status == StatusCode::REQUEST_TIMEOUT || status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+            // No SDK sends the codings that are answered 501.
+            let may_pass = matches!(kind, Kind::RequestTimeout | Kind::RateLimited { .. } | Kind::UnsupportedCoding);
+            let refusal = Refusal::new(kind, "x", "y");
+            assert!(!repeated || may_pass || refusal.fault() != crate::refusal::Fault::Caller, "{kind:?}: {status}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The ledger against a real file: once under an identity, moved once, durable before anybody hears of it.
 
+mod durable;
+
 use std::path::Path;
 
 use super::*;

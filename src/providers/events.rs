@@ -137,16 +137,21 @@ mod tests {
     async fn a_cut_stream_is_an_error_at_every_byte() {
         let whole = format!("{}{}data: [DONE]\n\n", chunk("null"), chunk("\"stop\""));
         let complete_from = chunk("null").len() + chunk("\"stop\"").trim_end().len();
-        for cut in 0..whole.len() {
+        for cut in 0..=whole.len() {
             if !whole.is_char_boundary(cut) {
                 continue;
             }
             let events = events_of(&whole[..cut]).await;
             let clean = matches!(events.last(), Some(Ok(ChatEvent::Done)));
-            assert_eq!(clean, cut >= complete_from && !whole[..cut].ends_with("data:") && clean, "cut at {cut}");
-            if cut < complete_from {
-                assert!(matches!(events.last(), Some(Err(_))), "cut at {cut} looks complete: {events:?}");
-            }
+            // Complete: everything up to the finish chunk, its empty line or not; then `[DONE]` whole, or so little of it that no event has begun.
+            let after = whole.get(complete_from..cut).map(str::trim_start);
+            assert_eq!(
+                clean,
+                matches!(after, Some("" | "d" | "da" | "dat" | "data" | "data: [DONE]" | "data: [DONE]\n" | "data: [DONE]\n\n")),
+                "cut at {cut}"
+            );
+            assert!(clean || matches!(events.last(), Some(Err(_))), "cut at {cut} neither ends nor fails: {events:?}");
+            assert_eq!(events.iter().filter(|event| matches!(event, Ok(ChatEvent::Done) | Err(_))).count(), 1, "cut at {cut}: one end");
         }
     }
 

@@ -20,20 +20,17 @@ fn plain() -> serde_json::Value {
 #[tokio::test]
 async fn another_lane_serves_whatever_the_first_one_does() {
     let html = vec![Act::Send("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>".to_owned())];
-    for (script, streams) in [
+    for script in [
         status_answer(500, "{}"),
         status_answer(503, ""),
         status_answer(429, "{}"),
         status_answer(401, "{}"),
         status_answer(404, "{}"),
         status_answer(200, "{\"choices\":[]}"),
+        html,
         vec![Act::Cut],
-    ]
-    .into_iter()
-    .map(|script| (script, vec![false, true]))
-    .chain([(html, vec![false])])
-    {
-        for stream in streams {
+    ] {
+        for stream in [false, true] {
             let script = script.clone();
             let first = Upstream::start(move |_| script.clone()).await;
             let second = Upstream::start(move |_| if stream { streamed_answer("from the second") } else { json_answer(REPLY) }).await;
