@@ -12,6 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+
+import canary
 
 HERE = pathlib.Path(__file__).parent
 CLIENTS = [
@@ -62,9 +65,15 @@ def main() -> int:
             print(f"{client}: {'ok' if code == 0 else f'FAILED ({code})'} in {time.monotonic() - began:.1f} s", flush=True)
             if code != 0:
                 failed.append(client)
+        canary.sing(found["public"])
+        metrics = urllib.request.urlopen(found["admin"] + "/metrics", timeout=30).read().decode()
         process.send_signal(signal.SIGTERM)
         if process.wait(timeout=30) != 0:
             failed.append("the end on SIGTERM")
+        log = (folder / "log.txt").read_text()
+        if "request" not in log:
+            failed.append("a log")
+        failed += canary.heard(folder, {"the log": log, "the metrics": metrics})
         if failed:
             print((folder / "log.txt").read_text()[-8000:])
     print(json.dumps({"clients": len(CLIENTS), "failed": failed}))
