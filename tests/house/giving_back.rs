@@ -36,9 +36,11 @@ async fn all_of_it_goes_back_in_two_languages() {
     for (words, says) in [("they do not fit, refund the sneakers", "under way"), ("不合脚，退款", "正在处理")] {
         let rig = Rig::start().await;
         let id = paid(&rig).await;
+        visitor::post(rig.sandbox, "/sandbox/switches", &[], json!({"refund_ms": 60_000}).to_string()).await;
         let answer = rig.chat(&about(&id, words)).await;
         assert!(said(&answer).contains(says), "{}", answer.text());
         assert_eq!(payment_in(&answer)["state"], "refunding", "accepted is not refunded: its notice says that");
+        visitor::post(rig.sandbox, "/sandbox/clock", &[], json!({"advance_ms": 60_000}).to_string()).await;
         rig.until_state(&id, "refunded").await;
         let there = rig.refunds().await;
         assert_eq!((there.len(), there[0]["amount_fen"].as_i64(), there[0]["status"].as_str()), (1, Some(12_900), Some("SUCCESS")));

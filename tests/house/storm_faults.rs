@@ -14,16 +14,17 @@ use fengate::language::Language;
 use fengate::ledger::Books;
 use fengate::merchant::{Merchant, ModelGrant};
 use fengate::money::Money;
-use fengate::payment::context::PaymentContext;
+use fengate::payment::context::{PaymentContext, RefundWish};
 use fengate::payment::record::{Identity, Payment};
-use fengate::payment::refund::{Refund, RefundAmount, RefundIdentity};
+use fengate::payment::refund::Refund;
 use fengate::payment::state::State;
-use fengate::payment::terms::{AmountSource, DecidedBy, Method, Terms};
+use fengate::payment::terms::{DecidedBy, Method, Terms};
+use fengate::payments::classic;
 use fengate::payments::day::Day;
 use fengate::payments::decide::{decide, decide_refund};
 use fengate::payments::execute::Execute;
-use fengate::payments::ground::Grounded;
-use fengate::payments::refunds::ground::GroundedRefund;
+use fengate::payments::interpret::RefundProposal;
+use fengate::payments::refunds::ground::ground;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
@@ -113,16 +114,17 @@ impl Storm {
     /// Makes the order under `name`, or finds it.
     async fn order(&self, name: &str, fen: i64) -> Payment {
         let terms = Terms { amount: Money::fen(fen).expect("an amount"), description: name.to_owned(), method: Method::WechatNative };
-        let grounded = Grounded { terms, source: AmountSource::MerchantOrder, order_id: None };
-        let approved = decide(grounded, DecidedBy::Rules, None, &self.call, &part(name)).expect("approved");
+        let part = part(name);
+        let approved = decide(classic::grounded(terms, &part), DecidedBy::Rules, None, &self.call, &part).expect("approved");
         self.execute.pay(approved).await.expect("executed").payment
     }
 
     /// Makes the refund under `name`, or finds it; `None` if the ledger does not allow it now.
-    async fn refund(&self, payment: &Payment, name: &str, amount: RefundAmount) -> Option<Refund> {
-        let identity = RefundIdentity::Merchant(IdempotencyKey::new(name));
-        let grounded = GroundedRefund { payment: payment.id.clone(), amount, source: AmountSource::UserWords, identity, reason: None };
-        let approved = decide_refund(grounded, None, &self.call, &part(name)).expect("approved");
+    async fn refund(&self, payment: &Payment, name: &str, amount: Option<Money>) -> Option<Refund> {
+        let wish = RefundWish { id: Some(IdempotencyKey::new(name)), payment: Some(payment.id.clone()), amount, reason: None };
+        let part = PaymentPart { context: PaymentContext { refund: Some(wish), ..PaymentContext::default() }, ..part(name) };
+        let grounded = ground(RefundProposal { payment: None, amount_fen: None, reason: None }, payment, &part).expect("the merchant's word");
+        let approved = decide_refund(grounded, None, &self.call, &part).expect("approved");
         self.execute.refund(approved).await.ok()
     }
 
@@ -154,7 +156,8 @@ impl Storm {
         }
         let name = IdempotencyKey::new(format!("storm-{n}"));
         let Some(payment) = self.rig.app.house.ledger.payment_by_name(&MerchantId::new("demo"), &name).await.expect("reads") else { return };
-        let amount = if dice.below(2) == 0 { RefundAmount::Remaining } else { RefundAmount::Exactly(Money::fen(40).expect("an amount")) };
+        // All that is left, or a part of it.
+        let amount = (dice.below(2) > 0).then(|| Money::fen(40).expect("an amount"));
         let number = format!("r{n}-{round}");
         let (first, second) = tokio::join!(self.refund(&payment, &number, amount), self.refund(&payment, &number, amount));
         if let (Some(first), Some(second)) = (first, second) {

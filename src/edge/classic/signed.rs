@@ -91,7 +91,7 @@ async fn answered(
     if rail.connector.is_partner() && operation != Operation::Certificates {
         return Err(Rejection::partner());
     }
-    let body = body::read(&parts.headers, body, BODY_BYTES_MAX).await?;
+    let body = body::read(&parts.headers, body, BODY_BYTES_MAX, &house.metrics).await?;
     if let Operation::Order(method) = operation {
         // Refused before it keeps anybody waiting.
         let form = form::read(&body, method, &rail.connector.account(), &rail.notify_url)?;
