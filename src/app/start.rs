@@ -159,7 +159,7 @@ impl App {
         }
         let announce = Announce { ledger: ledger.clone(), rails: Arc::clone(&house.rails), herald, clock: clock.clone(), metrics: metrics.clone() };
         tasks.background(announce.run());
-        tasks.background(Reconcile { ledger, execute, settle, clock, metrics: metrics.clone() }.run());
+        tasks.background(Reconcile { ledger, execute, settle, clock, metrics: metrics.clone() }.run(house.started));
         let sandbox_address = sandbox.as_ref().map(|(_, address)| *address);
         if let (Some((sandbox, _)), Some(listener)) = (sandbox, listeners.sandbox) {
             sandbox_tasks.background(sandbox.serve(listener));

@@ -51,9 +51,11 @@ pub struct Reconcile {
 }
 
 impl Reconcile {
-    /// Everything that was open when the process ended, once; then whatever comes due, until the task is cut.
-    pub async fn run(self) {
-        self.sweep(UnixMs(i64::MAX)).await;
+    /// Everything that was open when an earlier process ended, once; then whatever comes due, until the task is cut. `started` is when this
+    /// process began, before it let anybody in.
+    pub async fn run(self, started: UnixMs) {
+        self.sweep_payments(UnixMs(i64::MAX), started).await;
+        self.sweep_refunds(UnixMs(i64::MAX), started).await;
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for n in 0u32.. {
@@ -68,13 +70,15 @@ impl Reconcile {
 
     /// Looks at every payment and every refund that is due by `now`.
     pub async fn sweep(&self, now: UnixMs) {
-        self.sweep_payments(now).await;
-        self.sweep_refunds(now).await;
+        self.sweep_payments(now, UnixMs(i64::MAX)).await;
+        self.sweep_refunds(now, UnixMs(i64::MAX)).await;
     }
 
-    async fn sweep_payments(&self, now: UnixMs) {
-        let due = match self.ledger.due(now, SWEEP_MAX).await {
-            Ok(due) => due,
+    /// Only what was recorded before `before`: a payment of this process has a task of its own that sends it, and a second sending would
+    /// replace the code its payer is looking at.
+    async fn sweep_payments(&self, now: UnixMs, before: UnixMs) {
+        let due: Vec<Payment> = match self.ledger.due(now, SWEEP_MAX).await {
+            Ok(due) => due.into_iter().filter(|payment| payment.created < before).collect(),
             Err(e) => return tracing::error!(error = %e, "open payments cannot be read"),
         };
         futures_util::stream::iter(due)

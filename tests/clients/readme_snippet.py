@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from settling import FENGATE, orders
+from settling import FENGATE, SANDBOX, orders
 
 text = pathlib.Path(os.environ["OUT"]).read_text()
 python = text[text.index("from openai import OpenAI") : text.index("Then open the page")]
@@ -18,6 +18,21 @@ told = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, time
 assert told.returncode == 0 and '"state":"awaiting_user"' in told.stdout, told
 assert before < len(orders()) <= before + 2
 readme = (pathlib.Path(__file__).parent.parent.parent / "README.md").read_text()
-snippet = re.search(r"```python\n(.*?)```", readme, re.S).group(1).replace("http://127.0.0.1:8080", FENGATE)
-told = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, timeout=60)
-assert told.returncode == 0 and re.search(r"^awaiting_user http://\S+/pay/pay_[0-9a-f]{32}$", told.stdout, re.M), told
+snippets = re.findall(r"```python\n(.*?)```", readme, re.S)
+beside = pathlib.Path(os.environ["SANDBOX_DIR"]).parent
+
+
+def paste(snippet: str) -> str:
+    here = snippet.replace("http://127.0.0.1:8080", FENGATE).replace("http://127.0.0.1:8081", SANDBOX)
+    told = subprocess.run([sys.executable, "-c", here], capture_output=True, text=True, timeout=60, cwd=beside)
+    assert told.returncode == 0, told
+    return told.stdout
+
+
+assert len(snippets) == 2, len(snippets)
+told = paste(snippets[0])
+assert re.search(r"^awaiting_user http://\S+/pay/pay_[0-9a-f]{32}$", told, re.M), told
+told = paste(snippets[1])
+number = re.search(r"\"out_trade_no\":\"(SO-\d+)\"", told)
+assert number and '"trade_state":"SUCCESS"' in told and '"status":"PROCESSING"' in told, told
+assert re.search(rf"`{number.group(1)}`?,.*`29\.00", told), "the bill has the refund: " + told

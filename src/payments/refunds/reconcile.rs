@@ -12,10 +12,10 @@ use crate::payments::execute::{Earlier, Rail};
 use crate::payments::reconcile::{AT_ONCE, NOT_FOUND_AFTER_MS, Reconcile, SWEEP_MAX};
 
 impl Reconcile {
-    /// Looks at every refund that is due by `now`.
-    pub(in crate::payments) async fn sweep_refunds(&self, now: UnixMs) {
-        let due = match self.ledger.due_refunds(now, SWEEP_MAX).await {
-            Ok(due) => due,
+    /// Looks at every refund that is due by `now` and was recorded before `before`.
+    pub(in crate::payments) async fn sweep_refunds(&self, now: UnixMs, before: UnixMs) {
+        let due: Vec<Refund> = match self.ledger.due_refunds(now, SWEEP_MAX).await {
+            Ok(due) => due.into_iter().filter(|refund| refund.created < before).collect(),
             Err(e) => return tracing::error!(error = %e, "open refunds cannot be read"),
         };
         futures_util::stream::iter(due)
