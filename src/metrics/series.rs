@@ -5,7 +5,7 @@ use super::Metrics;
 
 const DOORS: [&str; 8] = ["chat", "models", "payments", "callbacks", "pay", "pay_events", "classic", "nowhere"];
 const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
-const CUTS: [&str; 4] = ["silent", "never_reading", "too_many", "too_many_of_one"];
+const CUTS: [&str; 6] = ["silent", "malformed", "slow_body", "never_reading", "too_many", "too_many_of_one"];
 const EXCEPTIONS: [&str; 7] =
     ["unknown_order", "mismatch", "contradiction", "order_conflict", "unknown_refund", "refund_abnormal", "refund_conflict"];
 const VERDICTS: [&str; 11] =
