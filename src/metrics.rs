@@ -79,7 +79,7 @@ metrics! {
     rail_calls: IntCounterVec("fengate_rail_calls_total", "Calls to payment rails, by operation and outcome (ok, refused, unknown, not_sent).", ["operation", "outcome"]);
     rail_seconds: HistogramVec("fengate_rail_call_duration_seconds", "How long payment rails take.", ["operation"]; LATENCY_SECONDS);
     rail_host_switches: IntCounterVec("fengate_rail_host_switches_total", "Calls that went on at a payment rail's other host, by why: not_sent, timeout.", ["why"]);
-    v3_requests: IntCounterVec("fengate_v3_requests_total", "Requests of the classic path, by merchant (other: a merchant number of no [[merchant]]), whose signature they carry (client, gateway), family of operations and status class.", ["merchant", "signed_by", "family", "status"]);
+    v3_requests: IntCounterVec("fengate_v3_requests_total", "Requests of the classic path, by merchant (other: a merchant number that is not in routes.toml), whose signature they carry (client, gateway), family of operations and status class.", ["merchant", "signed_by", "family", "status"]);
     v3_seconds: HistogramVec("fengate_v3_request_duration_seconds", "From a classic request's headers to those of its answer.", ["merchant", "family"]; LATENCY_SECONDS);
     callbacks: IntCounterVec("fengate_callbacks_total", "Callbacks of payment rails, by verdict: settled, known, ignored, probe, bad_signature, stale, malformed, mismatch, contradiction, unknown_order, unavailable.", ["verdict"]);
     passed_notices: IntCounterVec("fengate_passed_notices_total", "Notices passed on to merchants, by how a delivery ended: taken, refused, unreachable, given_up (after a day; a person must look).", ["outcome"]);

@@ -4,7 +4,7 @@ use super::orders::Transaction;
 use super::refunds::Refund;
 use super::wechatpay::products::{Combined, TransferReport};
 
-/// A verified, unsealed notice. Only [`Connector::open_notice`] can make one.
+/// A verified, unsealed notice. Only [`super::Connector::open_notice`] can make one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     pub(super) id: String,

@@ -1,6 +1,7 @@
 //! Sentences about a payment, in the caller's language. Written from ledger facts by template, never by a model.
 
 use super::record::Payment;
+use super::refund_state::RefundState;
 use super::state::State;
 use crate::language::Language;
 
@@ -45,6 +46,17 @@ pub fn reasoning(state: State) -> Option<&'static str> {
         State::Unknown => Some("WeChat Pay has not confirmed the order; fengate keeps asking. Do not pay again: look at this payment later."),
         State::Closed => Some("The order was closed at WeChat Pay without being paid."),
         State::Failed => Some("WeChat Pay refused the order and made nothing; the operator's log says why."),
+    }
+}
+
+/// The same of a refund.
+pub fn refund_reasoning(state: RefundState) -> Option<&'static str> {
+    match state {
+        RefundState::Created | RefundState::Processing | RefundState::Refunded => None,
+        RefundState::Unknown => Some("WeChat Pay has not confirmed the refund; fengate keeps asking under the same number. Do not refund again."),
+        RefundState::Waiting => Some("The merchant's balance at WeChat Pay is short; the refund is sent again for a week."),
+        RefundState::Abnormal => Some("The payer's account cannot take the money back: see to it at WeChat Pay."),
+        RefundState::Failed => Some("WeChat Pay refused or closed the refund and nothing went back; the operator's log says why."),
     }
 }
 

@@ -49,7 +49,7 @@ struct RefundObject<'a> {
     state: &'static str,
     amount: Amount,
     reason: Option<&'a str>,
-    reasoning: Option<&'a str>,
+    reasoning: Option<&'static str>,
     refund_id: Option<&'a str>,
     success_time: Option<&'a str>,
 }
@@ -88,7 +88,7 @@ fn refund(refund: &Refund) -> RefundObject<'_> {
         state: refund.state.name(),
         amount: amount(refund.amount),
         reason: refund.reason.as_deref(),
-        reasoning: refund.why.as_deref(),
+        reasoning: words::refund_reasoning(refund.state),
         refund_id: refund.refund_id.as_deref(),
         success_time: refund.success_time.as_deref(),
     }

@@ -25,6 +25,7 @@ RUN_SECONDS = 60
 MOMENT = {
     "code_url", "prepay_id", "h5_url", "transaction_id", "refund_id", "out_trade_no", "out_refund_no", "success_time", "create_time", "id", "nonce",
     "ciphertext", "hash_value", "download_url", "timeStamp", "timestamp", "nonceStr", "noncestr", "package", "paySign", "sign", "prepayid", "value",
+    "out_bill_no", "transfer_bill_no", "update_time", "user_name", "package_info",
 }
 
 

@@ -135,6 +135,12 @@ for bill, asked in [("trade bill", sdk.trade_bill(bill_date=today)), ("fund-flow
     assert bill != "trade bill" or number("native") in text, text
     record[-1][2] = text.splitlines()[0]
 
+# A name the SDK seals with its own library, and opens again out of the answer.
+infos = [{"info_type": "活动名称", "info_content": "新会员有礼"}, {"info_type": "奖励说明", "info_content": "注册会员抽奖一等奖"}]
+transfer = {"out_bill_no": f"T{RUN}", "transfer_scene_id": "1000", "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "transfer_amount": 100, "transfer_remark": "奖励"}
+told("transfer with a sealed name", sdk.mch_transfer_bills(**transfer, user_name="张三", transfer_scene_report_infos=infos), 200)
+assert sdk.decrypt(told("the transfer", sdk.mch_transfer_bills_query(out_bill_no=transfer["out_bill_no"]), 200)["user_name"]) == "张三"
+
 sdk._core._cert_serial_no = "0123456789ABCDEF"
 told("a serial nobody knows", sdk.query(out_trade_no=number("native")), 401)
 pathlib.Path(RECORD).write_text(json.dumps(record, ensure_ascii=False))

@@ -1,7 +1,7 @@
 //! WeChat Pay's other products, as thin calls of one shape: each file says what is sent and what is read, and nothing of how.
 //!
 //! A call is made in two steps, so that its bytes can be written down in between: `connector.products().transfer(&t).await?`, then
-//! `connector.call(&call).await`. [`Call::sent_before`] makes the same call again out of what was written down.
+//! `connector.call(&call).await`. `Call::sent_before` makes the same call again out of what was written down.
 
 #[macro_use]
 mod words;
