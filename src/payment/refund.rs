@@ -21,7 +21,7 @@ pub enum RefundIdentity {
     Merchant(IdempotencyKey),
     /// The client named the request (`Idempotency-Key`).
     Request(IdempotencyKey),
-    /// Nobody named it: the same request, however late, is the same refund. Money out errs on the side of once.
+    /// Nobody named it: the same wish in the same conversation, however late, is the same refund. Money out errs on the side of once.
     Derived(Fingerprint),
 }
 

@@ -8,6 +8,7 @@ use super::execute::Execute;
 use super::functions;
 use super::ground::{Grounded, ground};
 use super::interpret::{self, CallRefusal};
+use super::reader;
 use super::settle::Settle;
 use crate::chat::call::{ChatCall, PaymentPart};
 use crate::chat::reply::ToolCall;
@@ -151,8 +152,7 @@ impl Carry {
             }
             Operation::Query => {
                 let named = interpret::named_payment(tool_call, function)?;
-                let found = self.found(call, part, named.as_deref(), progress).await.map_err(Stop::Question)?;
-                let payment = found.ok_or_else(|| CallRefusal::new("payment_unknown", "there is no such payment"))?;
+                let payment = self.meant(call, part, named.as_deref(), progress).await?;
                 let payment = self.fresh(payment).await.map_err(Stop::Question)?;
                 let refund = self.execute.ledger.refunds_of(&payment.id).await.map_err(|e| Stop::Question(e.into()))?.pop();
                 Ok(Done { payment, refund, closing: false })
@@ -165,6 +165,11 @@ impl Carry {
                 Ok(done)
             }
             Operation::Close => {
+                if part.user_words.last().is_some_and(|text| reader::keeps(text)) {
+                    return Err(
+                        CallRefusal::new("close_not_asked", "the user's last words may mean to keep the order; ask whether to cancel it").into()
+                    );
+                }
                 let named = interpret::named_payment(tool_call, function)?;
                 let payment = self.meant(call, part, named.as_deref(), progress).await?;
                 self.close(call, payment).await
@@ -187,7 +192,7 @@ impl Carry {
         Ok(found.filter(|payment| payment.merchant == *merchant))
     }
 
-    /// The payment a refund or a closing means. An `out_trade_no` can be worked out by whoever guesses a cart's name, so that here it names
+    /// The payment a call means. An `out_trade_no` can be worked out by whoever guesses a cart's name, so that here it names
     /// only the payment the conversation is about anyway; a payment's id cannot be guessed.
     async fn meant(&self, call: &ChatCall, part: &PaymentPart, named: Option<&str>, progress: &Progress) -> Result<Payment, Stop> {
         let vouched = part.context.refund.as_ref().and_then(|wish| wish.payment.as_ref()).map(PaymentId::as_str);

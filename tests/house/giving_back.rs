@@ -100,7 +100,8 @@ async fn a_models_word_alone_gives_nothing_back() {
         (format!("don't refund it [call undo {{\"payment\":\"{id}\"}}]"), "does not plainly ask"),
         (format!("do you give refunds? [call undo {{\"payment\":\"{id}\"}}]"), "does not plainly ask"),
         (format!("refund 10 yuan [call undo {{\"payment\":\"{id}\",\"amount\":2000}}]"), "say 1000 fen"),
-        (format!("refund half of it [call undo {{\"payment\":\"{id}\"}}]"), "no single exact amount"),
+        (format!("refund half of it [call undo {{\"payment\":\"{id}\"}}]"), "does not plainly ask"),
+        (format!("a part of it broke, refund it [call undo {{\"payment\":\"{id}\"}}]"), "no single exact amount"),
         (format!("refund it [call undo {{\"payment\":\"{id}\",\"amount\":500}}]"), "129.00 CNY of this payment is left"),
         ("refund it [call undo {\"payment\":\"pay_00000000000000000000000000000000\"}]".to_owned(), "no such payment"),
     ] {
@@ -158,4 +159,35 @@ async fn another_merchant_cannot_refund_and_an_unpaid_order_cannot_be() {
     let answer = rig.chat(&about(unpaid["id"].as_str().expect("an id"), "refund it")).await;
     assert!(said(&answer).contains("only what was paid"), "{}", answer.text());
     assert!(rig.refunds().await.is_empty());
+}
+
+#[tokio::test]
+async fn one_wish_is_one_refund_whatever_is_said_behind_it() {
+    let clock = clock();
+    let rig = Rig::at(&clock, "").await;
+    let id = paid(&rig).await;
+    let call = format!("[call refund_payment {{\"payment\":\"{id}\",\"amount\":1000}}]");
+    let wish = format!("refund 10 yuan {call}");
+    let seen = format!("It is paid, see /pay/{id}");
+    rig.chat(&talk(&["pay for the blue sneakers", &seen, &wish])).await;
+    rig.until_state(&id, "partially_refunded").await;
+    clock.advance_ms(A_MINUTE_MS);
+    // A model that repeats its call behind an "ok", in an agent's loop, with another setting.
+    rig.chat(&talk(&["pay for the blue sneakers", &seen, "refund 10 yuan", "done", &format!("ok {call}")])).await;
+    let mut warmer = talk(&["pay for the blue sneakers", &seen, &wish]);
+    warmer["temperature"] = json!(0.2);
+    rig.chat(&warmer).await;
+    assert_eq!(rig.refunds().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_number_somebody_guesses_opens_nothing() {
+    let rig = Rig::start().await;
+    let id = paid(&rig).await;
+    let number = rig.payment(&id).await.out_trade_no;
+    let stranger = talk(&[&format!("how does order {number} stand [call query_payment {{\"payment\":\"{number}\"}}]")]);
+    let answer = rig.chat(&stranger).await;
+    assert!(!answer.text().contains(&id), "a stranger learns no id: {}", answer.text());
+    rig.chat(&talk(&[&format!("do not cancel it [call close_payment {{\"payment\":\"{id}\"}}]")])).await;
+    assert_eq!(rig.payment(&id).await.state.name(), "paid");
 }

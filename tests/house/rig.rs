@@ -215,7 +215,13 @@ pub(crate) fn ask(words: &str) -> Value {
 /// A question after others: the messages in turn, the user's first.
 pub(crate) fn talk(messages: &[&str]) -> Value {
     let role = |n: usize| if n.is_multiple_of(2) { "user" } else { "assistant" };
-    let messages: Vec<Value> = messages.iter().enumerate().map(|(n, text)| json!({"role": role(n), "content": text})).collect();
+    // Directives for the model are nobody's words.
+    let said = |(n, text): (usize, &&str)| {
+        let (words, directive) = text.find('[').map_or((*text, ""), |at| text.split_at(at));
+        let directive = (!directive.is_empty()).then(|| json!({"role": "system", "content": directive}));
+        directive.into_iter().chain([json!({"role": role(n), "content": words.trim()})]).collect::<Vec<_>>()
+    };
+    let messages: Vec<Value> = messages.iter().enumerate().flat_map(said).collect();
     json!({"model": "wechat-pay-base", "messages": messages})
 }
 

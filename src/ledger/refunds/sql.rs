@@ -28,6 +28,9 @@ pub(super) fn open(connection: &Connection, new: &NewRefund, body: RefundBody, n
         let same = refund.fingerprint == new.fingerprint || is_same(&refund, new);
         return Ok((if same { RefundOpened::Existing(refund) } else { RefundOpened::Denied(RefundDenied::NameReused) }, None));
     }
+    if another_payments(connection, new, &key)? {
+        return Ok((RefundOpened::Denied(RefundDenied::NameReused), None));
+    }
     let amount = match allowed(&payment, totals(connection, &payment.id)?, new.amount, now) {
         Ok(amount) => amount,
         Err(denied) => return Ok((RefundOpened::Denied(denied), None)),
@@ -51,13 +54,28 @@ pub(super) fn open(connection: &Connection, new: &NewRefund, body: RefundBody, n
     Ok((RefundOpened::New(there(connection, (&new.merchant, &number))?), Some(payment)))
 }
 
-/// A merchant's own number names the refund whatever is said around it, but not another amount; a client's key names one request.
+/// Whether this name, or this very request, has refunded another payment: a name is one refund, and a request gives back once.
+fn another_payments(connection: &Connection, new: &NewRefund, key: &IdempotencyKey) -> Result<bool, LedgerError> {
+    let (merchant, payment) = (new.merchant.as_str(), new.payment.as_str());
+    let found = match new.identity {
+        RefundIdentity::Merchant(_) | RefundIdentity::Request(_) => {
+            one(connection, "r.merchant = ?1 AND r.key = ?2 AND r.payment <> ?3 LIMIT 1", [merchant, key.as_str(), payment])?
+        }
+        RefundIdentity::Derived(_) => {
+            one(connection, "r.merchant = ?1 AND r.fingerprint = ?2 AND r.payment <> ?3 LIMIT 1", [merchant, new.fingerprint.as_str(), payment])?
+        }
+    };
+    Ok(found.is_some())
+}
+
+/// A merchant's own number, or the user's wish, names the refund whatever is said around it, but not another amount; a client's key names one
+/// request.
 fn is_same(refund: &Refund, new: &NewRefund) -> bool {
     let amount = match new.amount {
         RefundAmount::Exactly(amount) | RefundAmount::RemainingOf(amount) => Some(amount),
         RefundAmount::Remaining => None,
     };
-    matches!(new.identity, RefundIdentity::Merchant(_)) && amount.is_none_or(|amount| amount == refund.amount)
+    matches!(new.identity, RefundIdentity::Merchant(_) | RefundIdentity::Derived(_)) && amount.is_none_or(|amount| amount == refund.amount)
 }
 
 fn insert(

@@ -86,6 +86,8 @@ CREATE TABLE refund (
     UNIQUE (payment, key)
 ) STRICT;
 
+CREATE INDEX refund_by_key ON refund (merchant, key);
+CREATE INDEX refund_by_request ON refund (merchant, fingerprint);
 CREATE INDEX refund_due ON refund (next_check_ms) WHERE next_check_ms IS NOT NULL;
 
 CREATE TRIGGER refund_terms_are_frozen BEFORE UPDATE OF merchant, out_refund_no, payment, key, fingerprint, amount_minor, currency, reason, body, created_ms ON refund

@@ -7,8 +7,8 @@ mod words;
 
 use numbers::{digits_at, hanzi_at, hanzi_digit, hanzi_value, numeral_like};
 
-pub use plain::{Named, asks_to_pay};
-pub use words::{declines, goes_on};
+pub use plain::{Grammar, Named, asks_to_pay};
+pub use words::{declines, goes_on, keeps};
 
 /// What may follow `三十块`: anything else makes 块 a piece of something (`两块蛋糕`).
 const AFTER_KUAI: &str = "钱的买给付吧了整请谢来微用就对好啊呢哦呀嘛，。！、；,.!;";

@@ -38,32 +38,68 @@ pub struct Named<'a> {
     pub order_id: Option<&'a str>,
 }
 
+/// The words a plain request of one kind is made of.
+pub struct Grammar {
+    /// English words of which there must be one, unless a Chinese phrase asks.
+    pub verbs: &'static [&'static str],
+    /// English words that change nothing.
+    pub fillers: &'static [&'static str],
+    /// Chinese phrases of which there must be one, unless an English word asks; longer ones first.
+    pub verbs_zh: &'static [&'static str],
+    /// Chinese phrases that change nothing; longer ones first.
+    pub fillers_zh: &'static [&'static str],
+}
+
+const TO_PAY: Grammar = Grammar { verbs: VERBS, fillers: FILLERS, verbs_zh: ASKS_ZH, fillers_zh: FILLERS_ZH };
+
 /// Whether a text plainly asks to pay for this order. `with_amount`: the text names the order's exact amount, so its digits and units may stand.
 pub fn asks_to_pay(text: &str, order: Named<'_>, with_amount: bool) -> bool {
-    let title = order.title.to_lowercase();
-    let mut lower = text.to_lowercase();
-    if let Some(id) = order.order_id {
-        lower = lower.replace(&id.to_lowercase(), " ");
+    let lower = text.to_lowercase().replace("check out", "checkout");
+    // "Order it" asks; "my order" does not.
+    let lower = lower.trim_start().strip_prefix("order ").map_or_else(|| lower.clone(), |rest| format!("buy {rest}"));
+    TO_PAY.holds(&lower, order, with_amount)
+}
+
+impl Grammar {
+    /// Whether a text (in lower case) asks, and every word of it is known.
+    pub fn holds(&self, lower: &str, order: Named<'_>, with_amount: bool) -> bool {
+        let title = order.title.to_lowercase();
+        let mut lower = order.order_id.map_or_else(|| lower.to_owned(), |id| lower.replace(&id.to_lowercase(), " "));
+        if !title.is_ascii() {
+            lower = lower.replace(&title, " ");
+        }
+        let (words, rest) = english(&lower);
+        let is_known = |word: &String| {
+            [self.verbs, self.fillers].iter().any(|list| list.contains(&word.as_str()))
+                || (with_amount && (UNITS.contains(&word.as_str()) || is_number(word)))
+                || title.split(|c: char| !c.is_alphanumeric()).any(|known| known == word)
+        };
+        let (asked_zh, known_zh) = self.chinese(&rest, with_amount);
+        let asked = words.iter().any(|word| self.verbs.contains(&word.as_str()));
+        words.iter().all(is_known) && known_zh && (asked || asked_zh)
     }
-    if !title.is_ascii() {
-        lower = lower.replace(&title, " ");
+
+    /// Takes known phrases off one by one: whether one of them asks, and whether nothing is left.
+    fn chinese(&self, text: &str, with_amount: bool) -> (bool, bool) {
+        let mut asked = false;
+        let mut rest = text.trim_start_matches(is_mark);
+        while !rest.is_empty() {
+            let ask = self.verbs_zh.iter().find_map(|phrase| rest.strip_prefix(phrase));
+            let filler = || self.fillers_zh.iter().find_map(|phrase| rest.strip_prefix(phrase));
+            let unit = || {
+                UNITS_ZH
+                    .iter()
+                    .find_map(|phrase| rest.strip_prefix(phrase))
+                    .or_else(|| rest.strip_prefix(|c| super::numeral_like(c) || "¥￥".contains(c)))
+            };
+            asked |= ask.is_some();
+            match ask.or_else(filler).or_else(|| if with_amount { unit() } else { None }) {
+                Some(after) => rest = after.trim_start_matches(is_mark),
+                None => return (asked, false),
+            }
+        }
+        (asked, true)
     }
-    let mut asked = false;
-    let mut known = true;
-    let (words, rest) = english(&lower);
-    for (n, word) in words.iter().enumerate() {
-        let is_first_order = n == 0 && word == "order";
-        let is_check_out = word == "out" && n > 0 && words[n - 1] == "check";
-        asked |= VERBS.contains(&word.as_str()) || is_first_order || is_check_out;
-        known &= VERBS.contains(&word.as_str())
-            || FILLERS.contains(&word.as_str())
-            || is_check_out
-            || (word == "check" && words.get(n + 1).is_some_and(|next| next == "out"))
-            || (with_amount && (UNITS.contains(&word.as_str()) || is_number(word)))
-            || title.split(|c: char| !c.is_alphanumeric()).any(|known| known == word);
-    }
-    let (asked_zh, known_zh) = chinese(&rest, with_amount);
-    known && known_zh && (asked || asked_zh)
 }
 
 fn is_number(word: &str) -> bool {
@@ -85,28 +121,6 @@ fn english(lower: &str) -> (Vec<String>, String) {
         rest.push(c);
     }
     (words, rest)
-}
-
-/// Takes known phrases off one by one: whether one of them asks to pay, and whether nothing is left.
-fn chinese(text: &str, with_amount: bool) -> (bool, bool) {
-    let mut asked = false;
-    let mut rest = text.trim_start_matches(is_mark);
-    while !rest.is_empty() {
-        let ask = ASKS_ZH.iter().find_map(|phrase| rest.strip_prefix(phrase));
-        let filler = || FILLERS_ZH.iter().find_map(|phrase| rest.strip_prefix(phrase));
-        let unit = || {
-            UNITS_ZH
-                .iter()
-                .find_map(|phrase| rest.strip_prefix(phrase))
-                .or_else(|| rest.strip_prefix(|c| super::numeral_like(c) || "¥￥".contains(c)))
-        };
-        asked |= ask.is_some();
-        match ask.or_else(filler).or_else(|| if with_amount { unit() } else { None }) {
-            Some(after) => rest = after.trim_start_matches(is_mark),
-            None => return (asked, false),
-        }
-    }
-    (asked, true)
 }
 
 fn is_mark(c: char) -> bool {

@@ -101,6 +101,9 @@ const DECLINES: &[&str] = &[
 const ASKS: &[&str] =
     &["pay", "buy", "checkout", "check out", "purchase", "order", "付款", "付钱", "付", "支付", "买", "结账", "结帐", "买单", "埋单", "下单", "扫码"];
 
+/// Words that turn a wish to call off round.
+const KEEPS: &[&str] = &["don't", "do not", "dont", "don’t", "not", "never", "keep", "if", "unless", "不要", "别", "不用", "保留", "如果", "除非"];
+
 /// Words that agree to what was said before.
 const ASSENTS: &[&str] = &[
     "yes",
@@ -129,6 +132,11 @@ const ASSENTS: &[&str] = &[
 /// Whether a text may decline a payment, withdraw it or ask for money back. Doubt says yes.
 pub fn declines(text: &str) -> bool {
     any(&text.to_lowercase(), DECLINES)
+}
+
+/// Whether a text may mean to keep an order ("do not cancel it"). Doubt says yes.
+pub fn keeps(text: &str) -> bool {
+    any(&text.to_lowercase(), KEEPS)
 }
 
 /// Whether a text goes on with what was asked before: it asks to pay, or agrees.
@@ -165,6 +173,8 @@ mod tests {
         for text in ["ok", "好的", "yes please", "well, pay then", "confirm"] {
             assert!(goes_on(text) && !declines(text), "{text}");
         }
+        assert!(keeps("do not cancel it") && keeps("别取消") && keeps("cancel it if it is late"));
+        assert!(!keeps("cancel the order") && !keeps("取消订单"));
         for text in ["Thanks! What is the weather?", "nice coffee", "谢谢"] {
             assert!(!goes_on(text) && !declines(text), "{text}");
         }

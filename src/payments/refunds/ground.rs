@@ -2,7 +2,7 @@
 //! means all that is left. A figure of the model's alone refunds nothing.
 
 use crate::chat::call::PaymentPart;
-use crate::ids::PaymentId;
+use crate::ids::{Fingerprint, PaymentId};
 use crate::money::Money;
 use crate::payment::context::RefundWish;
 use crate::payment::record::{Identity, Payment};
@@ -36,15 +36,24 @@ pub fn ground(proposal: RefundProposal, payment: &Payment, part: &PaymentPart) -
     }
     let (amount, source) = match wish {
         Some(RefundWish { amount: Some(amount), .. }) => (vouched(proposal.amount_fen, *amount)?, AmountSource::MerchantOrder),
-        Some(_) => spoken(proposal.amount_fen, part.user_words.last().map(std::slice::from_ref).unwrap_or_default())?,
-        None => spoken(proposal.amount_fen, plainly_asked(&part.user_words)?)?,
+        // Naming the payment is the merchant's word; an empty object is none.
+        Some(RefundWish { payment: Some(_), .. }) => {
+            spoken(proposal.amount_fen, part.user_words.last().map(std::slice::from_ref).unwrap_or_default())?
+        }
+        Some(_) | None => spoken(proposal.amount_fen, plainly_asked(&part.user_words, &payment.terms.description)?)?,
     };
     let reason = wish.and_then(|wish| wish.reason.clone()).or(proposal.reason);
-    Ok(GroundedRefund { payment: payment.id.clone(), amount, source, identity: identity(part), reason: reason.as_deref().and_then(shown) })
+    Ok(GroundedRefund {
+        payment: payment.id.clone(),
+        amount,
+        source,
+        identity: identity(part, &payment.terms.description),
+        reason: reason.as_deref().and_then(shown),
+    })
 }
 
-fn plainly_asked(user_words: &[String]) -> Result<&[String], CallRefusal> {
-    match wish::asked(user_words) {
+fn plainly_asked<'w>(user_words: &'w [String], title: &str) -> Result<&'w [String], CallRefusal> {
+    match wish::asked(user_words, title) {
         [] => Err(CallRefusal::new(
             "refund_not_asked",
             "the user's last message does not plainly ask for a refund; ask the user to say so, and refund nothing until then",
@@ -84,13 +93,17 @@ fn spoken(claimed: Option<i64>, words: &[String]) -> Result<(RefundAmount, Amoun
     }
 }
 
-/// The merchant's own number, else the name the client gave this request, else the request itself. A cart's key names its payment, and a
-/// conversation about one cart may ask for several refunds.
-fn identity(part: &PaymentPart) -> RefundIdentity {
+/// The merchant's own number, else the name the client gave this request, else the user's words up to the wish: whatever else is in the request
+/// (a model's turns, tools, a plain "ok" behind it), the same wish is the same refund. A cart's key names its payment, and a conversation about
+/// one cart may ask for several refunds.
+fn identity(part: &PaymentPart, title: &str) -> RefundIdentity {
     match (&part.context.refund, &part.identity) {
         (Some(RefundWish { id: Some(id), .. }), _) => RefundIdentity::Merchant(id.clone()),
         (_, Identity::Keyed(key)) => RefundIdentity::Request(key.clone()),
-        _ => RefundIdentity::Derived(part.fingerprint.clone()),
+        _ => {
+            let words: Vec<&[u8]> = wish::up_to_the_wish(&part.user_words, title).iter().map(|text| text.as_bytes()).collect();
+            RefundIdentity::Derived(Fingerprint::of(&words))
+        }
     }
 }
 

@@ -107,7 +107,9 @@ impl Asked {
             messages,
             directives: Directives::default(),
         };
-        asked.directives = Directives::read(&asked.last_user_text());
+        let of_system = asked.messages.iter().filter(|message| message["role"] == "system").map(|message| text_of(&message["content"]));
+        let told: Vec<String> = of_system.chain([asked.last_user_text()]).collect();
+        asked.directives = Directives::read(&told.join("\n"));
         Ok(asked)
     }
 

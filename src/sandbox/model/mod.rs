@@ -1,7 +1,7 @@
 //! A deterministic stand-in for a model: OpenAI's chat completions, whole and streamed, with tools. `base` and `guardian` call a payment tool
 //! when a user plainly asks to pay, in Chinese or English, and otherwise chat.
 //!
-//! Directives in the last user message make it misbehave to order, for tests:
+//! Directives in the last user message, or in a system message, make it misbehave to order, for tests:
 //! `[call NAME {json}]` that call with exactly those arguments (several make several calls) · `[say TEXT]` exactly that · `[truncate]` calls cut
 //! in half, finish reason `length` · `[cut]` a stream that breaks off · `[loop]` the call again after every result · `[fail STATUS]` an error ·
 //! `[fail-after STATUS]` an error once there is a tool result · `[slow MS]` a wait before each chunk.
