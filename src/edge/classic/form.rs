@@ -32,9 +32,12 @@ pub(super) fn read(body: &[u8], method: Method, account: &WechatPayAccount, noti
     must_be(json, "/mchid", &account.mchid)?;
     must_be(json, "/appid", &account.appid)?;
     let own = match text(json, "/notify_url")? {
-        Some(url) if is_notify_url(&url) => Some(url),
+        Some(url) if is_notify_url(&url, notify_url) => Some(url),
         Some(_) => {
-            return Err(Rejection::parameter("/notify_url", "notify_url must be a whole http(s) address of 255 characters at most, without a query"));
+            return Err(Rejection::parameter(
+                "/notify_url",
+                "notify_url must be a whole address of 255 characters at most, without a query; https to a public host, unless fengate itself is on this machine only",
+            ));
         }
         None => None,
     };
@@ -80,10 +83,36 @@ fn is_number(number: &str) -> bool {
     (6..=32).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-|*".contains(&b))
 }
 
-fn is_notify_url(url: &str) -> bool {
-    let parsed: Option<http::Uri> = url.parse().ok();
-    let whole = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.query().is_none());
-    whole && url.len() <= NOTIFY_URL_BYTES_MAX && !url.contains('#')
+/// An address fengate will call when the order is paid. Where `ours`, the address WeChat Pay calls, is open to the world, it has to be too: no
+/// caller may make fengate call what only fengate can reach.
+fn is_notify_url(url: &str, ours: &str) -> bool {
+    let parsed = |url: &str| url.parse::<http::Uri>().ok().filter(|uri| uri.host().is_some());
+    let Some(uri) = parsed(url) else { return false };
+    let plain = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.query().is_none()
+        && !uri.authority().is_some_and(|part| part.as_str().contains('@'));
+    let in_the_open = parsed(ours).is_some_and(|ours| !is_inside(&ours));
+    let reachable = !in_the_open || (uri.scheme_str() == Some("https") && !is_inside(&uri));
+    plain && reachable && url.len() <= NOTIFY_URL_BYTES_MAX && !url.contains('#')
+}
+
+/// Whether an address names this machine or a private network, as far as its text tells.
+fn is_inside(uri: &http::Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+    match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.is_broadcast(),
+        Ok(std::net::IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.to_ipv4_mapped().is_some()
+        }
+        // A name without a dot is one of the local network; a number that is no address is an address in disguise.
+        Err(_) => {
+            !host.contains('.')
+                || host.ends_with(".localhost")
+                || host.ends_with(".local")
+                || host.ends_with(".internal")
+                || host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        }
+    }
 }
 
 #[cfg(test)]
@@ -139,5 +168,31 @@ mod tests {
         ] {
             assert_eq!(form(&json).map(|_| ()), Err(field), "{json}");
         }
+    }
+
+    #[test]
+    fn nobody_makes_fengate_call_what_only_fengate_can_reach() {
+        for url in ["https://shop.example/notify", "https://203.0.113.7/notify", "https://shop.example:8443/a/b"] {
+            assert!(is_notify_url(url, OURS), "{url}");
+        }
+        for url in [
+            "http://shop.example/notify",
+            "http://127.0.0.1:9090/metrics",
+            "https://127.0.0.1/x",
+            "https://localhost/x",
+            "https://[::1]/x",
+            "https://[::ffff:10.0.0.1]/x",
+            "https://10.1.2.3/x",
+            "https://169.254.169.254/latest",
+            "https://2130706433/x",
+            "https://metadata/x",
+            "https://u:p@shop.example/x",
+            "https://shop.example/x?y",
+            "ftp://shop.example/x",
+            "",
+        ] {
+            assert!(!is_notify_url(url, OURS), "{url}");
+        }
+        assert!(is_notify_url("http://127.0.0.1:18000/notify", "http://127.0.0.1:8080/callbacks/wechatpay/demo"), "everything on this machine");
     }
 }
