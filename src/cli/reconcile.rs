@@ -81,14 +81,19 @@ fn compared(config: &Path, arguments: &ReconcileArguments) -> anyhow::Result<usi
     Ok(differences)
 }
 
-/// The bill; an empty one where the payment side says that nothing happened.
-async fn bill(connector: &Connector, day: Date) -> Result<TradeBill, BillError> {
+/// The bill; an empty one where the payment side says that nothing happened on a day that is over.
+async fn bill(connector: &Connector, day: Date) -> anyhow::Result<TradeBill> {
+    let beijing = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+    let today = jiff::Timestamp::from_second(Clock::system().now().seconds())?.to_zoned(beijing).date();
     match connector.trade_bill(day, TradeBillKind::All).await {
+        Err(BillError::None) if day >= today => {
+            bail!("there is no bill of {day} yet: the day is not over in Beijing; bills come from ten in the morning of the next day")
+        }
         Err(BillError::None) => {
             note("there is no bill: nothing happened on this day, or it is more than three months ago; compared with an empty one");
             Ok(TradeBill::default())
         }
-        outcome => outcome,
+        outcome => Ok(outcome?),
     }
 }
 

@@ -66,6 +66,7 @@ async fn an_order_is_in_the_ledger_and_its_merchant_is_told_as_by_wechat_pay() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let code_url = answer.json()["code_url"].as_str().expect("a code").to_owned();
     let recorded = payment(&rig, "SO-2026-0001").await.expect("recorded");
+    assert_eq!(answer.header("fengate-payment"), recorded.id.as_str());
     assert_eq!((recorded.decided_by.name(), recorded.state.name(), recorded.terms.amount.minor()), ("classic", "awaiting_user", 188));
     assert_eq!(rig.orders().await[0]["notify_url"], format!("http://{}/callbacks/wechatpay/demo", rig.public), "fengate hears first");
 

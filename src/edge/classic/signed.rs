@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -117,7 +118,11 @@ async fn turn(connector: &Connector, family: Family) -> Result<Turn, Rejection> 
     })
 }
 
+/// Names the payment of an order made here, for `GET /v1/payments/{id}` and the refund functions.
+const PAYMENT: HeaderName = HeaderName::from_static("fengate-payment");
+
 async fn order(house: &House, arrival: &Arrival, merchant: &Merchant, turn: Turn, form: form::Form) -> Result<Response<Body>, Rejection> {
+    let number = form.out_trade_no.clone();
     let order = WrittenOrder {
         merchant: merchant.id.clone(),
         out_trade_no: form.out_trade_no,
@@ -127,7 +132,13 @@ async fn order(house: &House, arrival: &Arrival, merchant: &Merchant, turn: Turn
         request_id: arrival.request_id.clone(),
     };
     match house.execute.written(turn, order).await.map_err(Refusal::from)? {
-        Written::Answered(answer) => Ok(answer::json_response(answer.status, answer.body)),
+        Written::Answered(answer) => {
+            let mut response = answer::json_response(answer.status, answer.body);
+            let payment = house.ledger.payment_by_out_trade_no(&merchant.id, &number).await.map_err(Refusal::from)?;
+            let name = payment.and_then(|payment| HeaderValue::from_str(payment.id.as_str()).ok());
+            response.headers_mut().extend(name.map(|name| (PAYMENT, name)));
+            Ok(response)
+        }
         Written::NotSent => Err(unreachable().into()),
         Written::Unknown => Err(unknown().into()),
         Written::InFlight => Err(Refusal::new(

@@ -45,6 +45,12 @@ fn rejected(tool: &str, reason: &str, message: &str, zh: bool) -> String {
     if ["refund", "undo"].iter().any(|word| tool.contains(word)) || reason.starts_with("refund_") {
         return if zh { format!("没有退款：{message}") } else { format!("Nothing was refunded: {message}") };
     }
+    if ["close", "cancel"].iter().any(|word| tool.contains(word)) {
+        return if zh { format!("没有取消：{message}") } else { format!("Nothing was cancelled: {message}") };
+    }
+    if ["query", "status"].iter().any(|word| tool.contains(word)) {
+        return message.to_owned();
+    }
     let (zh_text, en) = match reason {
         "amount_missing" | "amount_not_grounded" | "amount_unclear" => {
             ("没有付款：请说明确切的金额，例如“30元”。", "Nothing was paid: please say the exact amount with its unit, like \"30 yuan\".")
