@@ -50,7 +50,7 @@ async fn all_of_it_goes_back_in_two_languages() {
         assert_eq!((shown["refunds"][0]["state"].as_str(), shown["refunds"][0]["refund_id"].is_string()), (Some("refunded"), true));
         let page = visitor::get(rig.public, &format!("/pay/{id}"), &[("accept-language", "en")]).await.text();
         assert!(page.contains("Refunded in full"), "{page}");
-        let again = rig.chat(&about(&id, "refund it once more")).await;
+        let again = rig.chat(&about(&id, "refund it once again")).await;
         assert!(said(&again).contains("nothing of this payment is left"), "{}", again.text());
         assert_eq!(rig.refunds().await.len(), 1);
     }

@@ -2,29 +2,23 @@
 //! be its exact amount; anything left over may change the meaning, and then the answer is no.
 
 /// English words that ask for a payment.
-const VERBS: &[&str] = &["pay", "buy", "purchase", "checkout"];
+const VERBS: &str = "pay buy purchase checkout";
 
 /// English words that change nothing.
-const FILLERS: &[&str] = &[
-    "please", "pls", "for", "it", "this", "that", "these", "those", "them", "the", "a", "an", "my", "our", "now", "with", "by", "via", "using", "on",
-    "wechat", "weixin", "cart", "basket", "order", "item", "items", "i", "d", "like", "want", "to", "let", "s", "me", "us", "go", "ahead", "and",
-    "ok", "okay", "yes", "thanks", "thank", "you", "bill", "in",
-];
+const FILLERS: &str = "please pls for it this that these those them the a an my our now with by via using on wechat weixin cart basket order item items i d \
+    like want to let s me us go ahead and ok okay yes thanks thank you bill in";
 
-/// English words that stand with an amount.
-const UNITS: &[&str] = &["yuan", "rmb", "cny", "kuai"];
+/// English words that stand only with an amount.
+const UNITS: &str = "yuan rmb cny kuai another more";
 
 /// Chinese phrases that ask for a payment, longer ones first.
-const ASKS_ZH: &[&str] = &["支付", "付款", "付钱", "购买", "下单", "结账", "结帐", "买单", "埋单", "扫码", "付", "买"];
+const ASKS_ZH: &str = "支付 付款 付钱 购买 下单 结账 结帐 买单 埋单 扫码 付 买";
 
 /// Chinese phrases that change nothing, longer ones first.
-const FILLERS_ZH: &[&str] = &[
-    "麻烦", "帮我", "帮忙", "给我", "我要", "我想", "想要", "微信", "一下", "这个", "这双", "这件", "这款", "这单", "这些", "订单", "现在", "马上",
-    "立即", "立刻", "谢谢", "好的", "可以", "确认", "请", "用", "要", "想", "吧", "它", "好", "嗯", "就", "把", "去",
-];
+const FILLERS_ZH: &str = "麻烦 帮我 帮忙 给我 我要 我想 想要 微信 一下 这个 这双 这件 这款 这单 这些 订单 现在 马上 立即 立刻 谢谢 好的 可以 确认 请 用 要 想 吧 它 好 嗯 就 把 去";
 
-/// Chinese signs that stand with an amount.
-const UNITS_ZH: &[&str] = &["元", "块", "钱"];
+/// Chinese signs that stand only with an amount.
+const UNITS_ZH: &str = "元 块 钱 再";
 
 /// Punctuation that changes nothing. A question mark does.
 const MARKS: &str = ".,!;:'\"“”‘’，。！；：、()（）";
@@ -40,14 +34,14 @@ pub struct Named<'a> {
 
 /// The words a plain request of one kind is made of.
 pub struct Grammar {
-    /// English words of which there must be one, unless a Chinese phrase asks.
-    pub verbs: &'static [&'static str],
+    /// English words of which there must be one, unless a Chinese phrase asks; blanks between.
+    pub verbs: &'static str,
     /// English words that change nothing.
-    pub fillers: &'static [&'static str],
+    pub fillers: &'static str,
     /// Chinese phrases of which there must be one, unless an English word asks; longer ones first.
-    pub verbs_zh: &'static [&'static str],
+    pub verbs_zh: &'static str,
     /// Chinese phrases that change nothing; longer ones first.
-    pub fillers_zh: &'static [&'static str],
+    pub fillers_zh: &'static str,
 }
 
 const TO_PAY: Grammar = Grammar { verbs: VERBS, fillers: FILLERS, verbs_zh: ASKS_ZH, fillers_zh: FILLERS_ZH };
@@ -70,12 +64,12 @@ impl Grammar {
         }
         let (words, rest) = english(&lower);
         let is_known = |word: &String| {
-            [self.verbs, self.fillers].iter().any(|list| list.contains(&word.as_str()))
-                || (with_amount && (UNITS.contains(&word.as_str()) || is_number(word)))
+            [self.verbs, self.fillers].iter().any(|list| list.split(' ').any(|known| known == word))
+                || (with_amount && (UNITS.split(' ').any(|unit| unit == word) || is_number(word)))
                 || title.split(|c: char| !c.is_alphanumeric()).any(|known| known == word)
         };
         let (asked_zh, known_zh) = self.chinese(&rest, with_amount);
-        let asked = words.iter().any(|word| self.verbs.contains(&word.as_str()));
+        let asked = words.iter().any(|word| self.verbs.split(' ').any(|verb| verb == word));
         words.iter().all(is_known) && known_zh && (asked || asked_zh)
     }
 
@@ -84,11 +78,11 @@ impl Grammar {
         let mut asked = false;
         let mut rest = text.trim_start_matches(is_mark);
         while !rest.is_empty() {
-            let ask = self.verbs_zh.iter().find_map(|phrase| rest.strip_prefix(phrase));
-            let filler = || self.fillers_zh.iter().find_map(|phrase| rest.strip_prefix(phrase));
+            let ask = self.verbs_zh.split(' ').find_map(|phrase| rest.strip_prefix(phrase));
+            let filler = || self.fillers_zh.split(' ').find_map(|phrase| rest.strip_prefix(phrase));
             let unit = || {
                 UNITS_ZH
-                    .iter()
+                    .split(' ')
                     .find_map(|phrase| rest.strip_prefix(phrase))
                     .or_else(|| rest.strip_prefix(|c| super::numeral_like(c) || "¥￥".contains(c)))
             };

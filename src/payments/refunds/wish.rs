@@ -8,170 +8,20 @@ const REFUND: [&str; 6] = ["refund", "money back", "reimburse", "return my money
 
 /// A plain wish for a refund, and nothing else.
 const TO_REFUND: Grammar = Grammar {
-    verbs: &["refund", "reimburse"],
-    fillers: &[
-        "please",
-        "pls",
-        "i",
-        "d",
-        "want",
-        "like",
-        "to",
-        "get",
-        "give",
-        "me",
-        "us",
-        "my",
-        "our",
-        "a",
-        "the",
-        "it",
-        "them",
-        "this",
-        "that",
-        "for",
-        "of",
-        "order",
-        "payment",
-        "purchase",
-        "money",
-        "back",
-        "now",
-        "full",
-        "fully",
-        "in",
-        "all",
-        "everything",
-        "rest",
-        "remaining",
-        "another",
-        "more",
-        "yes",
-        "ok",
-        "then",
-        "once",
-        "again",
-    ],
-    verbs_zh: &["退款", "退钱", "退还", "退给我", "退我"],
-    fillers_zh: &[
-        "我想要",
-        "我要",
-        "我想",
-        "帮我",
-        "给我",
-        "麻烦",
-        "申请",
-        "全部",
-        "全额",
-        "剩下的",
-        "其余的",
-        "余款",
-        "这个",
-        "这双",
-        "这件",
-        "这单",
-        "这笔",
-        "订单",
-        "我的",
-        "一下",
-        "现在",
-        "马上",
-        "立即",
-        "请",
-        "要",
-        "想",
-        "把",
-        "钱",
-        "款",
-        "都",
-        "给",
-        "我",
-        "再",
-        "它",
-        "吧",
-        "的",
-        "好",
-    ],
+    verbs: "refund reimburse",
+    fillers: "please pls i d want like to get give me us my our a the it them this that for of order payment purchase money back now full \
+        fully in all everything rest remaining yes ok then once again",
+    verbs_zh: "退款 退钱 退还 退给我 退我",
+    fillers_zh: "我想要 我要 我想 帮我 给我 麻烦 申请 全部 全额 剩下的 其余的 余款 这个 这双 这件 这单 这笔 订单 我的 一下 现在 马上 立即 请 要 想 把 钱 款 都 给 我 它 吧 的 好",
 };
 
 /// The same as a question: only a plain yes after it makes it a wish.
 const FOR_A_REFUND: Grammar = Grammar {
     verbs: TO_REFUND.verbs,
-    fillers: &[
-        "please",
-        "i",
-        "we",
-        "you",
-        "can",
-        "could",
-        "may",
-        "d",
-        "want",
-        "like",
-        "to",
-        "get",
-        "have",
-        "give",
-        "me",
-        "us",
-        "my",
-        "our",
-        "a",
-        "the",
-        "it",
-        "them",
-        "this",
-        "that",
-        "for",
-        "of",
-        "order",
-        "payment",
-        "purchase",
-        "money",
-        "back",
-        "now",
-        "full",
-        "in",
-        "all",
-        "everything",
-        "rest",
-    ],
-    verbs_zh: &["退款", "退钱", "退还", "退给我", "退我", "退吗"],
-    fillers_zh: &[
-        "我可以",
-        "可以",
-        "能不能",
-        "可不可以",
-        "能",
-        "可否",
-        "请问",
-        "我想",
-        "帮我",
-        "给我",
-        "申请",
-        "全部",
-        "全额",
-        "这个",
-        "这双",
-        "这件",
-        "这单",
-        "这笔",
-        "订单",
-        "我的",
-        "请",
-        "要",
-        "把",
-        "钱",
-        "款",
-        "给",
-        "我",
-        "它",
-        "吗",
-        "么",
-        "的",
-        "？",
-        "?",
-    ],
+    fillers: "please i we you can could may d want like to get have give me us my our a the it them this that for of order payment purchase \
+        money back now full in all everything rest",
+    verbs_zh: "退款 退钱 退还 退给我 退我 退吗",
+    fillers_zh: "我可以 可以 能不能 可不可以 能 可否 请问 我想 帮我 给我 申请 全部 全额 这个 这双 这件 这单 这笔 订单 我的 请 要 把 钱 款 给 我 它 吗 么 的 ？ ?",
 };
 
 /// Words that make a clause anywhere in the message a condition, a question, or a word against the refund.
@@ -278,7 +128,7 @@ fn asks(text: &str, title: &str) -> bool {
     let clauses = clauses(text);
     let vetoed = clauses.iter().any(|clause| VETOES.iter().any(|word| clause.contains(word)) || is_turned_round(clause));
     let with_amount = matches!(reader::amounts(text), Reading::One(_));
-    let named = Named { title, order_id: None };
+    let named = Named { title: whole(title), order_id: None };
     let plain = |clause: &String| TO_REFUND.holds(&worded(clause), named, with_amount);
     let mut speaking = clauses.iter().filter(|clause| REFUND.iter().any(|word| clause.contains(word))).peekable();
     !vetoed && speaking.peek().is_some() && speaking.all(plain)
@@ -296,7 +146,13 @@ fn is_turned_round(clause: &str) -> bool {
 
 /// The whole message is a question for a refund.
 fn requests(text: &str, title: &str) -> bool {
-    FOR_A_REFUND.holds(&worded(&text.to_lowercase()).replace(['?', '？'], " "), Named { title, order_id: None }, false)
+    FOR_A_REFUND.holds(&worded(&text.to_lowercase()).replace(['?', '？'], " "), Named { title: whole(title), order_id: None }, false)
+}
+
+/// The title of one thing; of several, naming one would mean a part, and none of their words may stand.
+fn whole(title: &str) -> &str {
+    let several = [",", "，", "、", ";", "；", "+", "&", " and ", "和"].iter().any(|between| title.contains(between));
+    if several { "" } else { title }
 }
 
 /// Other ways to say it, in one word.
@@ -359,6 +215,9 @@ mod tests {
             "能退款吗",
             "退款要多久",
             "yes",
+            "refund the tea",
+            "refund more",
+            "refund another",
             "cancel the refund",
             "stop the refund",
             "I refuse a refund",
