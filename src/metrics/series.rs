@@ -10,7 +10,7 @@ const EXCEPTIONS: [&str; 7] =
     ["unknown_order", "mismatch", "contradiction", "order_conflict", "unknown_refund", "refund_abnormal", "refund_conflict"];
 const VERDICTS: [&str; 11] =
     ["settled", "known", "ignored", "probe", "bad_signature", "stale", "malformed", "mismatch", "contradiction", "unknown_order", "unavailable"];
-const CALL_REFUSALS: [&str; 24] = [
+const CALL_REFUSALS: [&str; 25] = [
     "amount_invalid",
     "amount_mismatch",
     "amount_missing",
@@ -19,6 +19,7 @@ const CALL_REFUSALS: [&str; 24] = [
     "arguments_invalid",
     "arguments_too_long",
     "close_in_doubt",
+    "close_not_asked",
     "close_paid",
     "description_missing",
     "merchant_without_account",
