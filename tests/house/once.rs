@@ -281,6 +281,16 @@ async fn recorded_and_cut_off(rig: &Rig) -> fengate::payment::record::Payment {
 }
 
 #[tokio::test]
+async fn an_unsigned_word_that_an_order_is_closed_ends_nothing() {
+    let rig = Rig::start().await;
+    rig.faults(json!({"create": {"claimed_closed": 1}})).await;
+    let payment = payment_in(&rig.chat(&order("pay for the blue sneakers", 12_900)).await);
+    assert_eq!(payment["state"], "unknown", "the signed query says that there is no such order");
+    rig.until_state(payment["id"].as_str().expect("an id"), "awaiting_user").await;
+    assert_eq!(rig.orders().await.len(), 1);
+}
+
+#[tokio::test]
 async fn after_a_crash_a_refusal_alone_proves_nothing() {
     for (refusals, end) in [(1, "awaiting_user"), (2, "failed")] {
         let rig = Rig::start().await;

@@ -33,6 +33,8 @@ pub(super) enum Fault {
     Unavailable,
     /// Nothing is done, and will not be: 400.
     ParamError,
+    /// Nothing is done, and an unsigned answer says that the order is closed: 400.
+    ClaimedClosed,
     /// Nothing is done: 429, with one of the two documented codes.
     Limited(&'static str),
     /// Nothing is done: 401, as if the signature did not hold.
@@ -72,9 +74,10 @@ pub(super) enum Fault {
 }
 
 /// Every fault by its name in the JSON. Of counters that are set together the earlier strikes first.
-const FAULTS: [(&str, Fault); 20] = [
+const FAULTS: [(&str, Fault); 21] = [
     ("status_503", Fault::Unavailable),
     ("param_error", Fault::ParamError),
+    ("claimed_closed", Fault::ClaimedClosed),
     ("status_429", Fault::Limited("")),
     ("status_401", Fault::NotSigned),
     ("status_403", Fault::Forbidden),

@@ -31,6 +31,7 @@ pub(super) fn refused_first(fault: Fault) -> Result<Option<(ApiError, bool)>, Cu
         Fault::ResetBeforeActing => return Err(Cut),
         Fault::Unavailable => Some((ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE", "服务不可用，请稍后重试"), true)),
         Fault::ParamError => Some((ApiError::parameter("/description", Value::Null, "参数错误"), true)),
+        Fault::ClaimedClosed => Some((ApiError::new(StatusCode::BAD_REQUEST, "ORDER_CLOSED", "该订单已关闭"), false)),
         Fault::NotSigned => Some((ApiError::unsigned("签名错误，请检查后再试"), false)),
         Fault::Forbidden => Some((ApiError::new(StatusCode::FORBIDDEN, "NO_AUTH", "商户无权限"), true)),
         Fault::Error => Some((ApiError::system(), true)),
